@@ -1,0 +1,115 @@
+"""Threadline: long-term memory for AI agents that never loses a turn, never repeats one, and never lets one
+conversation read another's.
+
+    from threadline import Memory
+
+    with Memory.open("~/.threadline", bank="alice") as memory:
+        session = memory.session("s1")
+        session.add_turn(user="I moved to Lisbon in May.", assistant="Noted! How is it?")
+        for found in session.recall("where does Alice live?", fresh=True):
+            print(found.text, found.why)
+
+What is not named here is private.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from threadline.aio import AsyncMemory, AsyncSession
+
+from threadline.backends.base import Backend, BankFigures
+from threadline.documents import Batch, Passage, Query, Reason, Recalled, Scope, Span
+from threadline.errors import (
+    BackendError,
+    BackendRefusedError,
+    BackendUnavailableError,
+    ClosedError,
+    DeadlineError,
+    EmbedderError,
+    ForgottenError,
+    InputError,
+    InvalidBankError,
+    InvalidIdError,
+    InvalidTurnError,
+    LineageError,
+    NewerVersionError,
+    SettingsError,
+    StorageBusyError,
+    StorageCorruptError,
+    StorageError,
+    StorageFullError,
+    StorageReadOnlyError,
+    ThreadlineError,
+    TranscriptError,
+    UnknownSessionError,
+    UnknownTurnError,
+)
+from threadline.journal.figures import BankStatus
+from threadline.journal.journal import SessionSummary
+from threadline.memory import Memory
+from threadline.proof import Proof, Trace
+from threadline.session.session import Session
+from threadline.settings import Settings
+from threadline.turns import Identity, Message, Note, Turn
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AsyncMemory",
+    "AsyncSession",
+    "Backend",
+    "BackendError",
+    "BackendRefusedError",
+    "BackendUnavailableError",
+    "BankFigures",
+    "BankStatus",
+    "Batch",
+    "ClosedError",
+    "DeadlineError",
+    "EmbedderError",
+    "ForgottenError",
+    "Identity",
+    "InputError",
+    "InvalidBankError",
+    "InvalidIdError",
+    "InvalidTurnError",
+    "LineageError",
+    "Memory",
+    "Message",
+    "NewerVersionError",
+    "Note",
+    "Passage",
+    "Proof",
+    "Query",
+    "Reason",
+    "Recalled",
+    "Scope",
+    "Session",
+    "SessionSummary",
+    "Settings",
+    "SettingsError",
+    "Span",
+    "StorageBusyError",
+    "StorageCorruptError",
+    "StorageError",
+    "StorageFullError",
+    "StorageReadOnlyError",
+    "ThreadlineError",
+    "Trace",
+    "TranscriptError",
+    "Turn",
+    "UnknownSessionError",
+    "UnknownTurnError",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """The async twin is imported when it is first used: asyncio would be a third of the import time."""
+    if name in ("AsyncMemory", "AsyncSession"):
+        from threadline import aio
+
+        return getattr(aio, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,143 @@
+"""The async twin of `Memory` and `Session`: the same names, the same implementation, run on worker threads.
+
+Nothing is written here twice: each method is the other one, called in a thread, with its signature kept by the
+type checker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+from threadline.backends.base import Backend
+from threadline.memory import Memory
+from threadline.session.session import Session
+from threadline.settings import Settings
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _of_session(
+    method: Callable[Concatenate[Session, P], R],
+) -> Callable[Concatenate[AsyncSession, P], Awaitable[R]]:
+    @functools.wraps(method)
+    async def call(self: AsyncSession, *args: P.args, **kwargs: P.kwargs) -> R:
+        return await asyncio.to_thread(method, self._session, *args, **kwargs)
+
+    return call
+
+
+def _to_session(
+    method: Callable[Concatenate[Session, P], Session],
+) -> Callable[Concatenate[AsyncSession, P], Awaitable[AsyncSession]]:
+    @functools.wraps(method)
+    async def call(self: AsyncSession, *args: P.args, **kwargs: P.kwargs) -> AsyncSession:
+        return AsyncSession(await asyncio.to_thread(method, self._session, *args, **kwargs))
+
+    return call
+
+
+def _of_memory(
+    method: Callable[Concatenate[Memory, P], R],
+) -> Callable[Concatenate[AsyncMemory, P], Awaitable[R]]:
+    @functools.wraps(method)
+    async def call(self: AsyncMemory, *args: P.args, **kwargs: P.kwargs) -> R:
+        return await asyncio.to_thread(method, self._memory, *args, **kwargs)
+
+    return call
+
+
+def _memory_to_session(
+    method: Callable[Concatenate[Memory, P], Session],
+) -> Callable[Concatenate[AsyncMemory, P], Awaitable[AsyncSession]]:
+    @functools.wraps(method)
+    async def call(self: AsyncMemory, *args: P.args, **kwargs: P.kwargs) -> AsyncSession:
+        return AsyncSession(await asyncio.to_thread(method, self._memory, *args, **kwargs))
+
+    return call
+
+
+class AsyncSession:
+    """A `Session` whose methods are awaited. Get one from `AsyncMemory.session`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def __repr__(self) -> str:
+        return f"<Async{repr(self._session)[1:]}"
+
+    @property
+    def id(self) -> str:
+        """The id its host gave it."""
+        return self._session.id
+
+    add_turn = _of_session(Session.add_turn)
+    note = _of_session(Session.note)
+    turns = _of_session(Session.turns)
+    history = _of_session(Session.history)
+    notes = _of_session(Session.notes)
+    branch = _to_session(Session.branch)
+    continuation = _to_session(Session.continuation)
+    switch = _to_session(Session.switch)
+    rewind = _of_session(Session.rewind)
+    flush = _of_session(Session.flush)
+    end = _of_session(Session.end)
+    recall = _of_session(Session.recall)
+    prefetch = _of_session(Session.prefetch)
+    prefetched = _of_session(Session.prefetched)
+
+
+class AsyncMemory:
+    """A `Memory` whose methods are awaited.
+
+        async with AsyncMemory.open("~/.threadline", bank="alice") as memory:
+            session = await memory.session("s1")
+
+    `open` itself only notes what to open; the files are opened, on a worker thread, when the block is entered.
+    """
+
+    def __init__(self, settings: Settings, backend: Backend | None = None) -> None:
+        self._given = (settings, backend)
+
+    @classmethod
+    def open(
+        cls, home: str | Path | None = None, *, bank: str | None = None, backend: Backend | None = None, **settings: Any
+    ) -> Self:
+        """What `Memory.open` takes. Use it in `async with`."""
+        return cls(Settings.load(home, bank=bank, **settings), backend)
+
+    async def __aenter__(self) -> Self:
+        self._memory = await asyncio.to_thread(Memory, *self._given)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @property
+    def bank(self) -> str:
+        """The name of the bank."""
+        return self._memory.bank
+
+    @property
+    def settings(self) -> Settings:
+        """What this memory was opened with."""
+        return self._given[0]
+
+    session = _memory_to_session(Memory.session)
+    find_session = _memory_to_session(Memory.find_session)
+    sessions = _of_memory(Memory.sessions)
+    retain = _of_memory(Memory.retain)
+    recall = _of_memory(Memory.recall)
+    notes = _of_memory(Memory.notes)
+    rebuild = _of_memory(Memory.rebuild)
+    flush = _of_memory(Memory.flush)
+    status = _of_memory(Memory.status)
+    forget = _of_memory(Memory.forget)
+    close = _of_memory(Memory.close)

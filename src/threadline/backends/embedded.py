@@ -1,0 +1,158 @@
+"""The backend inside the process: each bank is a folder with an engine of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from threadline.backends.base import BankFigures
+from threadline.database import Durability
+from threadline.documents import Batch, Query, Recalled
+from threadline.engine.bank import Bank, Hit
+from threadline.engine.models.base import Embedder
+from threadline.engine.recall.fuse import Fusion, sum_of_z_scores
+from threadline.engine.store.base import Figures
+
+_PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-_.")
+_LONGEST = 160
+_DIGEST = 32
+
+
+def bank_folder(name: str) -> str:
+    """The folder of a bank: its name, where that is safe.
+
+    What is not a lower-case letter, a digit, `-`, `_` or an inner `.` is percent-encoded, so that no two
+    names share a folder, also where the file system ignores case. A long name is cut and ends in its SHA-256.
+
+    Returns:
+        At most 199 ASCII characters, without separators, starting with none of `.` and `-`.
+    """
+    encoded = "".join(
+        chr(byte) if byte in _PLAIN and not (place == 0 and byte in b".-") else f"%{byte:02x}"
+        for place, byte in enumerate(name.encode("utf-8", "surrogatepass"))
+    )
+    if len(encoded) <= _LONGEST and not encoded.endswith("."):
+        return encoded or "%"
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST]
+    # A tilde is in no encoded name, so that a cut name is never another's whole one.
+    return f"{encoded[:_LONGEST]}~{digest}"
+
+
+class EmbeddedBackend:
+    """Banks under `home/banks/`, opened when they are first used.
+
+    Args:
+        home: the data directory.
+        embedder: what finds by meaning, closed with the backend; None to find by words alone.
+        fusion: how the channels' rankings become one.
+        durability: see `threadline.database.Database`.
+    """
+
+    name = "embedded"
+
+    def __init__(
+        self,
+        home: Path,
+        embedder: Embedder | None = None,
+        fusion: Fusion = sum_of_z_scores,
+        durability: Durability = "process",
+    ) -> None:
+        self._home = home / "banks"
+        self._embedder = embedder
+        self._fusion = fusion
+        self._durability = durability
+        self._banks: dict[str, Bank] = {}
+        self._lock = threading.Lock()
+
+    def retain(self, batch: Batch) -> None:
+        """Store the batch and make it recallable; a key already applied changes nothing.
+
+        Raises:
+            BackendRefusedError: a passage lies before one that is already there.
+            EmbedderError: the model cannot be loaded or run.
+        """
+        self._open(batch.bank).retain(batch)
+
+    def retract(self, bank: str, document: str, turns: Sequence[int]) -> None:
+        """Take turns out of a document; no later batch brings them back. Unknown turns are no error."""
+        self._open(bank).retract(document, turns)
+
+    def forget(self, bank: str, document: str, turns: Sequence[int] | None) -> None:
+        """Remove turns, or with None the whole document, leaving no byte of them in any file of the bank.
+
+        Raises:
+            StorageBusyError: another process is reading; nothing of them is recalled any more, but some bytes
+                are still in the file: try again.
+        """
+        if turns is not None or self._exists(bank):
+            self._open(bank).forget(document, turns)
+
+    def forget_bank(self, bank: str) -> None:
+        """Remove a bank and everything in it. An unknown bank is no error."""
+        if not self._exists(bank):
+            return
+        self._open(bank).clear()
+        with self._lock:
+            self._banks.pop(bank).close()
+            shutil.rmtree(self._home / bank_folder(bank))
+
+    def recall(self, bank: str, query: Query) -> list[Recalled]:
+        """Find memories, best first, within the query's scope and token budget. An unknown bank is empty.
+
+        Raises:
+            EmbedderError: the model cannot be loaded or run.
+        """
+        return [_recalled(hit) for hit in self._open(bank).recall(query)] if self._exists(bank) else []
+
+    def rebuild(self, bank: str) -> int:
+        """Make every memory of the bank again from its documents; returns how many there are."""
+        return self._open(bank).rebuild() if self._exists(bank) else 0
+
+    def figures(self, bank: str) -> BankFigures:
+        """Count what the bank holds."""
+        held = self._open(bank).figures() if self._exists(bank) else Figures(0, 0, 0, 0, 0)
+        return BankFigures(held.documents, held.passages, held.memories, held.vectors, held.bytes)
+
+    def close(self) -> None:
+        """Close every bank and the embedder. Calling it twice is no error."""
+        with self._lock:
+            for bank in self._banks.values():
+                bank.close()
+            self._banks.clear()
+        if self._embedder:
+            self._embedder.close()
+
+    def _exists(self, bank: str) -> bool:
+        return bank in self._banks or (self._home / bank_folder(bank) / "memory.db").exists()
+
+    def _open(self, bank: str) -> Bank:
+        with self._lock:
+            if bank not in self._banks:
+                folder = self._home / bank_folder(bank)
+                self._banks[bank] = Bank(folder, self._embedder, self._fusion, self._durability)
+            return self._banks[bank]
+
+
+def _recalled(hit: Hit) -> Recalled:
+    memory, passage = hit.memory, hit.memory.passage
+    kind, _, session = memory.document.partition(":")
+    said_in_turn = kind == "session"
+    return Recalled(
+        text=memory.text,
+        role=passage.role,
+        speaker=passage.speaker,
+        occurred_at=passage.occurred_at,
+        document=memory.document,
+        session=session if said_in_turn else None,
+        turn=passage.turn if said_in_turn else None,
+        position=passage.position,
+        ref=passage.ref,
+        tags=memory.tags,
+        metadata=memory.metadata,
+        score=hit.score,
+        why=hit.why,
+        tokens=memory.tokens,
+    )

@@ -1,0 +1,184 @@
+"""The one writer of a process: carries deliveries from the journal to the backend, in order, until it is told to stop."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Hashable
+
+from threadline.backends.base import Backend
+from threadline.delivery.backoff import rest_seconds
+from threadline.delivery.outbox import Outbox, Parcel
+from threadline.errors import BackendRefusedError, StorageError, ThreadlineError
+
+#: How often to look for what another process left behind, in seconds.
+SWEEP_SECONDS = 2.0
+#: How often to look again while another process carries what somebody here waits for, in seconds.
+POLL_SECONDS = 0.02
+
+
+class Writer:
+    """A daemon thread that empties an outbox.
+
+    Nothing is kept in it that matters: what is undelivered is in the journal, so it may die at any instant.
+
+    Args:
+        on_idle: called whenever there is nothing to carry, before waiting; for upkeep.
+        on_exit: called when the thread ends; lets go of what it used.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        backend: Backend,
+        *,
+        on_idle: Callable[[], None] = lambda: None,
+        on_exit: Callable[[], None] = lambda: None,
+        chance: random.Random | None = None,
+    ) -> None:
+        self._outbox = outbox
+        self._backend = backend
+        self._on_idle = on_idle
+        self._on_exit = on_exit
+        self._chance = chance or random.Random()  # noqa: S311 - spreads retries, guards nothing
+        self._changed = threading.Condition()
+        self._work = True
+        self._stop_at: float | None = None
+        self._resting: dict[int, float] = {}
+        self._reminders: dict[Hashable, tuple[float, Callable[[], None]]] = {}
+        self._trouble: str | None = None
+        self._thread = threading.Thread(target=self._run, name="threadline-writer", daemon=True)
+
+    @property
+    def trouble(self) -> str | None:
+        """What keeps the writer itself from working, such as a full disk; None when it works."""
+        return self._trouble
+
+    def start(self) -> None:
+        """Begin to carry."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Say that there is something to carry."""
+        with self._changed:
+            self._work = True
+            self._changed.notify_all()
+
+    def remind(self, about: Hashable, seconds: float, action: Callable[[], None]) -> None:
+        """Call `action` on the writer's thread in so many seconds, unless it is put off by another reminder."""
+        with self._changed:
+            first = not self._reminders
+            self._reminders[about] = (time.monotonic() + seconds, action)
+            if first:
+                self._changed.notify_all()
+
+    def wait_until(self, settled: Callable[[], bool], seconds: float) -> bool:
+        """Wait until `settled` is true, looking whenever something was carried; False when time is up."""
+        deadline = time.monotonic() + seconds
+        while not settled():
+            left = deadline - time.monotonic()
+            if left <= 0 or not self._thread.is_alive():
+                return settled()
+            with self._changed:
+                self._changed.wait(min(left, POLL_SECONDS))
+        return True
+
+    def stop(self, seconds: float) -> bool:
+        """Carry on for at most so many seconds, then end; whatever is left stays in the journal.
+
+        Returns:
+            Whether the thread has ended. If not, it hangs in the backend; it ends when that lets go of it.
+        """
+        with self._changed:
+            self._stop_at = time.monotonic() + seconds
+            self._changed.notify_all()
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            while not self._time_is_up():
+                try:
+                    busy = self._step()
+                    self._trouble = None
+                except StorageError as error:
+                    self._trouble = str(error)
+                    busy = False
+                if not busy:
+                    if self._stop_at is not None:
+                        break
+                    self._wait()
+        finally:
+            self._on_exit()
+
+    def _step(self) -> bool:
+        """Do one thing. Returns False when there was nothing to do."""
+        self._act_on_reminders()
+        with self._changed:
+            self._work = False
+        parcel = self._outbox.claim(self._still_resting())
+        if parcel is not None:
+            self._carry(parcel)
+            with self._changed:
+                self._changed.notify_all()
+            return True
+        if self._outbox.adopt():
+            return True
+        self._on_idle()
+        return False
+
+    def _carry(self, parcel: Parcel) -> None:
+        try:
+            self._send(parcel)
+        except BackendRefusedError as error:
+            self._outbox.refused(parcel, str(error))
+        except ThreadlineError as error:
+            self._delay(parcel, str(error))
+        except Exception as error:  # noqa: BLE001 - a fault of the backend must not end the writer; it is recorded
+            self._delay(parcel, f"{type(error).__name__}: {error}")
+        else:
+            self._outbox.delivered(parcel)
+            self._resting.pop(parcel.id, None)
+
+    def _send(self, parcel: Parcel) -> None:
+        match parcel.kind:
+            case "retain":
+                if parcel.batch is not None:
+                    self._backend.retain(parcel.batch)
+            case "retract":
+                self._backend.retract(parcel.bank, parcel.document, parcel.turns or ())
+            case "forget":
+                if parcel.document == "*":
+                    self._backend.forget_bank(parcel.bank)
+                else:
+                    self._backend.forget(parcel.bank, parcel.document, parcel.turns)
+                self._outbox.purge()
+
+    def _delay(self, parcel: Parcel, error: str) -> None:
+        self._resting[parcel.id] = time.monotonic() + rest_seconds(parcel.attempts + 1, self._chance)
+        self._outbox.delayed(parcel, error)
+
+    def _still_resting(self) -> list[int]:
+        now = time.monotonic()
+        self._resting = {delivery: due for delivery, due in self._resting.items() if due > now}
+        return list(self._resting)
+
+    def _act_on_reminders(self) -> None:
+        now = time.monotonic()
+        with self._changed:
+            due = [about for about, (at, _) in self._reminders.items() if at <= now]
+            actions = [self._reminders.pop(about)[1] for about in due]
+        for action in actions:
+            action()
+
+    def _wait(self) -> None:
+        with self._changed:
+            if self._work or self._stop_at is not None:
+                return
+            due = [*self._resting.values(), *(at for at, _ in self._reminders.values())]
+            seconds = min([SWEEP_SECONDS, *(at - time.monotonic() for at in due)])
+            self._changed.wait(max(0.0, seconds))
+
+    def _time_is_up(self) -> bool:
+        return self._stop_at is not None and time.monotonic() >= self._stop_at

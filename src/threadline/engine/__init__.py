@@ -1,0 +1,1 @@
+"""The memory engine: banks of documents, and the memories made from them."""

@@ -1,0 +1,55 @@
+"""The WordPiece tokenizer of BERT's uncased vocabulary: it counts tokens and feeds the embedder."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from threadline.errors import EmbedderError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+VOCABULARY = Path(__file__).with_name("minilm-vocab.txt")
+
+# Text in a script the vocabulary lacks becomes one [UNK] a word; it must not be next to free in a budget.
+_BYTES_PER_TOKEN = 6
+
+
+def encode(texts: Sequence[str]) -> list[list[int]]:
+    """Token ids of each text, without [CLS] and [SEP], of whatever length.
+
+    Raises:
+        EmbedderError: the vocabulary file is missing.
+    """
+    return [encoding.ids for encoding in _tokenizer().encode_batch(list(texts), add_special_tokens=False)]
+
+
+def count_tokens(texts: Sequence[str]) -> list[int]:
+    """How many tokens each text takes of a budget: WordPiece's count, at least one for six bytes of UTF-8.
+
+    Raises:
+        EmbedderError: the vocabulary file is missing.
+    """
+    floors = (-(-len(text.encode("utf-8", "replace")) // _BYTES_PER_TOKEN) for text in texts)
+    return [max(len(ids), floor) for ids, floor in zip(encode(texts), floors, strict=True)]
+
+
+@functools.cache
+def _tokenizer() -> Tokenizer:
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+
+    try:
+        lines = VOCABULARY.read_text(encoding="utf-8").split("\n")
+    except OSError as error:
+        raise EmbedderError(
+            f"The vocabulary {VOCABULARY} cannot be read; "
+            "reinstall Threadline: pip install --force-reinstall threadline"
+        ) from error
+    vocabulary = {token: number for number, token in enumerate(lines) if token}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))  # noqa: S106 - a token, not a password
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    return tokenizer

@@ -1,0 +1,1 @@
+"""The stages of a recall: scope, words, meaning, fuse, budget."""

@@ -1,0 +1,1 @@
+"""The stages of a retain: split, count, embed."""

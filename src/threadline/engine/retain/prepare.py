@@ -1,0 +1,59 @@
+"""Passages made ready to be stored: split, counted, embedded. Nothing is written here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import islice
+
+from threadline.documents import Passage
+from threadline.engine.models.base import Embedder
+from threadline.engine.models.wordpiece import count_tokens
+from threadline.engine.retain.split import split
+from threadline.engine.store.base import Piece, Prepared
+from threadline.engine.vectors import quantise
+
+#: The most pieces of one message that are embedded. A message of 10 MB must not hold the writer for minutes:
+#: what comes after is found by its words.
+MAX_EMBEDDED = 512
+
+
+def prepare(passages: Sequence[Passage], embedder: Embedder | None) -> list[Prepared]:
+    """Make pieces of passages.
+
+    Args:
+        embedder: what embeds them, or None to leave them to the word index.
+
+    Raises:
+        EmbedderError: the model cannot be loaded or run.
+    """
+    prepared = [Prepared(passage, _pieces(passage.text)) for passage in passages]
+    if embedder is None:
+        return prepared
+    texts = [embedded_text(one.passage, piece) for one in prepared for piece in one.pieces[:MAX_EMBEDDED]]
+    vectors = iter([row.tobytes() for row in quantise(embedder.embed(texts))] if texts else [])
+    return [
+        replace(
+            one,
+            pieces=tuple(
+                replace(piece, vector=vector)
+                for piece, vector in zip(
+                    one.pieces, [*islice(vectors, min(len(one.pieces), MAX_EMBEDDED))], strict=False
+                )
+            )
+            + one.pieces[MAX_EMBEDDED:],
+        )
+        for one in prepared
+    ]
+
+
+def embedded_text(passage: Passage, piece: Piece) -> str:
+    """What is embedded of a piece: its text, behind its speaker's name where there is one."""
+    text = passage.text[piece.start : piece.end]
+    return f"{passage.speaker}: {text}" if passage.speaker else text
+
+
+def _pieces(text: str) -> tuple[Piece, ...]:
+    offsets = split(text)
+    tokens = count_tokens([text[start:end] for start, end in offsets])
+    return tuple(Piece(start, end, count) for (start, end), count in zip(offsets, tokens, strict=True))

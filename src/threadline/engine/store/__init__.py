@@ -1,0 +1,1 @@
+"""Where a bank keeps what it holds."""

@@ -1,0 +1,208 @@
+"""Forgetting: what was said is deleted here in one transaction with the order to the backend to do the same.
+
+A crash after that transaction changes nothing: the order is a delivery like any other, and is carried out at
+the next start. What stays is a mark without text, which keeps a replay from bringing the forgotten back.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import apsw
+
+from threadline.errors import InvalidIdError, UnknownTurnError
+from threadline.journal import lineage, rows
+from threadline.journal.journal import BankRecord, Journal, SessionRecord
+from threadline.journal.sql import SQL
+
+
+def forget_turn(journal: Journal, bank: BankRecord, session: SessionRecord, number: int) -> list[str]:
+    """Forget one turn of a session.
+
+    Returns:
+        The texts that no file may contain any more.
+
+    Raises:
+        UnknownTurnError: the session has no such turn.
+    """
+
+    def work(connection: apsw.Connection) -> list[str]:
+        bindings = {"session": session.key, "first": number, "last": number}
+        found = next(iter(connection.execute(SQL["turns"], bindings)), None)
+        if found is None:
+            raise UnknownTurnError(
+                f"Session {session.id!r} has no turn {number}; `threadline show` lists its turns."
+            )
+        _mark(journal, connection, bank, session.key, number, found[1])
+        connection.execute(SQL["forget_turn"], {"session": session.key, "number": number})
+        _event(journal, connection, session.key)
+        _order(journal, connection, bank, f"session:{session.id}", [number])
+        return _texts([found])
+
+    return journal.database.write("journal.forget", work)
+
+
+def forget_session(journal: Journal, bank: BankRecord, session: SessionRecord) -> list[str]:
+    """Forget everything said in a session, its notes, and what it was.
+
+    Returns:
+        The texts that no file may contain any more.
+    """
+
+    def work(connection: apsw.Connection) -> list[str]:
+        only_here = _kept_by_branches(connection, bank)
+        bindings = {"session": session.key, "first": 1, "last": session.last_turn + 2**31}
+        turns = list(connection.execute(SQL["turns"], bindings))
+        texts = _texts(turns)
+        connection.execute(SQL["forget_session_turns"], {"session": session.key})
+        for note in journal_notes(connection, bank, session):
+            texts += _forget_note(journal, connection, bank, note)
+        document = f"session:{session.id}"
+        connection.execute(SQL["drop_waiting"], {"bank": bank.key, "document": document})
+        _mark(journal, connection, bank, None, None, document)
+        _event(journal, connection, session.key)
+        name = f"forgotten:{rows.key_hash(document).hex()[:32]}"
+        connection.execute(SQL["blank_session"], {"session": session.key, "id": name, "at": journal.now()})
+        _order(journal, connection, bank, document, None)
+        for document, number in only_here - _kept_by_branches(connection, bank):
+            _order(journal, connection, bank, document, [number], "retract")
+        return texts
+
+    return journal.database.write("journal.forget", work)
+
+
+def forget_document(journal: Journal, bank: BankRecord, document: str) -> list[str]:
+    """Forget a document: `session:<id>` or `note:<id>`.
+
+    Returns:
+        The texts that no file may contain any more.
+
+    Raises:
+        InvalidIdError: there is no such note, or it is neither.
+        UnknownSessionError: there is no such session.
+    """
+    kind, _, name = document.partition(":")
+    if kind == "session":
+        return forget_session(journal, bank, journal.get_session(bank, name))
+
+    def work(connection: apsw.Connection) -> list[str]:
+        return _forget_note(journal, connection, bank, name)
+
+    if kind == "note":
+        return journal.database.write("journal.forget", work)
+    raise InvalidIdError(f"A document is 'session:<id>' or 'note:<id>', not {document!r}.")
+
+
+def forget_bank(journal: Journal, bank: BankRecord) -> list[str]:
+    """Forget everything in a bank.
+
+    Returns:
+        The texts that no file may contain any more.
+    """
+
+    def work(connection: apsw.Connection) -> list[str]:
+        key = {"bank": bank.key}
+        texts = [text for (dumped,) in connection.execute(SQL["bank_texts"], key) for text in _said(dumped)]
+        for step in ("rewinds", "deliveries", "turns", "notes", "parents", "marks", "sessions"):
+            connection.execute(SQL[f"forget_bank_{step}"], key)
+        _order(journal, connection, bank, "*", None)
+        return texts
+
+    return journal.database.write("journal.forget", work)
+
+
+def drop_bank(journal: Journal, bank: BankRecord) -> None:
+    """Remove the name of a forgotten bank, once the backend has forgotten it too."""
+
+    def work(connection: apsw.Connection) -> None:
+        connection.execute(SQL["drop_bank"], {"bank": bank.key})
+
+    journal.database.write("journal.drop", work)
+    journal.database.compact()
+
+
+def surviving_texts(journal: Journal) -> list[str]:
+    """Every text that the journal still holds, so that a proof does not take it for a trace."""
+    return [text for (text,) in journal.database.rows(SQL["surviving_texts"])]
+
+
+def journal_notes(connection: apsw.Connection, bank: BankRecord, session: SessionRecord) -> list[str]:
+    """The ids of a session's notes."""
+    found = connection.execute(SQL["notes"], {"bank": bank.key, "session": session.key})
+    return [row[0] for row in found]
+
+
+def _forget_note(journal: Journal, connection: apsw.Connection, bank: BankRecord, note: str) -> list[str]:
+    found = next(iter(connection.execute(SQL["find_note"], {"bank": bank.key, "id": note})), None)
+    if found is None:
+        raise InvalidIdError(f"There is no note {note!r} in bank {bank.name!r}.")
+    key, host_key, text, context, _, session = found
+    _mark(journal, connection, bank, None, None, host_key)
+    connection.execute(SQL["drop_waiting"], {"bank": bank.key, "document": f"note:{note}"})
+    connection.execute(SQL["forget_note"], {"note": key})
+    if session is not None:
+        _event(journal, connection, session)
+    _order(journal, connection, bank, f"note:{note}", None)
+    return [text, context or ""]
+
+
+def _kept_by_branches(connection: apsw.Connection, bank: BankRecord) -> set[tuple[str, int]]:
+    _, kept = lineage.bank_scope(connection, bank.key)
+    return {(turn.document, turn.number) for turn in kept}
+
+
+def _mark(
+    journal: Journal,
+    connection: apsw.Connection,
+    bank: BankRecord,
+    session: int | None,
+    number: int | None,
+    key: str | None,
+) -> None:
+    connection.execute(
+        SQL["add_forgotten"],
+        {
+            "bank": bank.key,
+            "session": session,
+            "number": number,
+            "key_hash": None if key is None else rows.key_hash(key),
+            "at": journal.now(),
+        },
+    )
+
+
+def _event(journal: Journal, connection: apsw.Connection, session: int) -> None:
+    connection.execute(SQL["add_event"], {"session": session, "kind": "forget", "at": journal.now()})
+
+
+def _order(
+    journal: Journal,
+    connection: apsw.Connection,
+    bank: BankRecord,
+    document: str,
+    turns: list[int] | None,
+    kind: str = "forget",
+) -> None:
+    connection.execute(
+        SQL["deliver_removal"],
+        {
+            "bank": bank.key,
+            "document": document,
+            "kind": kind,
+            "session": None,
+            "turns": None if turns is None else json.dumps(turns),
+            "at": journal.now(),
+        },
+    )
+
+
+def _texts(turns: list[tuple[Any, ...]]) -> list[str]:
+    return [text for row in turns for text in _said(row[2])]
+
+
+def _said(dumped: str) -> list[str]:
+    """The texts in the messages of a turn; a note's text is no JSON array of messages and is itself."""
+    if not dumped.startswith('[{"role":'):
+        return [dumped]
+    return [message.text for message in rows.load_messages(dumped)]

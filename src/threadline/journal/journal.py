@@ -1,0 +1,578 @@
+"""The journal: the durable, ordered record of turns, notes and lineage. What is undelivered is asked of it."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import apsw
+
+from threadline.database import Database, Durability
+from threadline.documents import Scope
+from threadline.errors import (
+    ForgottenError,
+    InvalidBankError,
+    LineageError,
+    UnknownSessionError,
+    UnknownTurnError,
+)
+from threadline.journal import lineage, rows
+from threadline.journal.owner import Owner
+from threadline.journal.sql import SCHEMA, SQL
+from threadline.turns import Identity, Json, Message, Note, Turn
+
+Fork = Literal["branch", "continuation", "delegation"]
+
+
+@dataclass(frozen=True, slots=True)
+class BankRecord:
+    """A bank the journal knows. `redact` is whether secrets are taken out of what is written to it."""
+
+    key: int
+    name: str
+    redact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """A session as the journal has it."""
+
+    key: int
+    id: str
+    kind: str
+    parent: int | None
+    fork_turn: int | None
+    last_turn: int
+    batched_turn: int
+    opened_at: datetime
+    ended_at: datetime | None
+    identity: Identity
+    tags: tuple[str, ...]
+    metadata: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSummary:
+    """One line of the list of sessions.
+
+    Attributes:
+        kind: how it descends from its parent: fresh, branch, continuation or delegation.
+        fork_turn: the last turn of the parent that it inherited; None for all of them or no parent.
+        turns: how many turns were said in it, `taken_back` of them taken back since.
+    """
+
+    id: str
+    kind: str
+    parent: str | None
+    fork_turn: int | None
+    opened_at: datetime
+    ended_at: datetime | None
+    turns: int
+    taken_back: int
+    notes: int
+    last_at: datetime | None
+
+
+def system_clock() -> datetime:
+    """Now, with its zone. Only ever written down, never compared: it may go backwards."""
+    return datetime.now(UTC)
+
+
+class Journal:
+    """The journal of one data directory. Any thread may call any method; so may several processes at once.
+
+    Args:
+        home: the data directory; `journal.db` is made in it when missing.
+        durability: see `Database`.
+        clock: what the time is.
+
+    Raises:
+        StorageError: see its subclasses in `threadline.errors`.
+    """
+
+    def __init__(
+        self, home: Path, durability: Durability = "process", clock: Callable[[], datetime] = system_clock
+    ) -> None:
+        self.database = Database(home / "journal.db", SCHEMA, durability)
+        self.owner = Owner(home / "run")
+        self._clock = clock
+
+    def now(self) -> str:
+        """The time as it is written down."""
+        return self._clock().isoformat()
+
+    # Banks
+
+    def bank(self, name: str, redact: bool | None = None) -> BankRecord:
+        """The bank of that name, made when new.
+
+        Args:
+            redact: whether secrets are taken out of what is written; None keeps what the bank has (new: yes).
+
+        Raises:
+            InvalidBankError: another bank has this name in another case.
+        """
+        folded = unicodedata.normalize("NFC", name).casefold()
+
+        def work(connection: apsw.Connection) -> BankRecord:
+            found = _first(connection, "find_bank", folded=folded)
+            if found is None:
+                found = _first(connection, "add_bank", name=name, folded=folded, redact=int(redact is not False))
+            elif redact is not None and redact != bool(found[2]):
+                connection.execute(SQL["set_redact"], {"bank": found[0], "redact": int(redact)})
+                found = (found[0], found[1], redact)
+            return BankRecord(found[0], found[1], bool(found[2]))
+
+        seen = self.database.row(SQL["find_bank"], {"folded": folded})
+        if seen is not None and (redact is None or redact == bool(seen[2])):
+            record = BankRecord(seen[0], seen[1], bool(seen[2]))
+        else:
+            record = self.database.write("journal.bank", work)
+        if record.name != name:
+            raise InvalidBankError(
+                f"There is a bank {record.name!r} already, which differs from {name!r} only in case; "
+                "use that name, or choose another."
+            )
+        return record
+
+    def banks(self) -> list[str]:
+        """The names of all banks."""
+        return [name for (name,) in self.database.rows(SQL["banks"])]
+
+    # Sessions
+
+    def open_session(
+        self,
+        bank: BankRecord,
+        session: str,
+        identity: Identity | None = None,
+        tags: Sequence[str] | None = None,
+        metadata: Mapping[str, Json] | None = None,
+    ) -> SessionRecord:
+        """The session of that id, made when new, resumed when it had ended. What is given describes it anew.
+
+        Raises:
+            ForgottenError: it was forgotten.
+        """
+        record = self.find_session(bank, session)
+        described = identity is not None or tags is not None or metadata is not None
+        if record is not None and record.ended_at is None and not described:
+            return record
+
+        def work(connection: apsw.Connection) -> SessionRecord:
+            found = _first(connection, "find_session", bank=bank.key, id=session)
+            if found is None:
+                self._refuse_forgotten(connection, bank, session)
+                key = self._add_session(connection, bank, session, "fresh", None, identity, tags, metadata)
+                self._event(connection, key, "open")
+            else:
+                key = found[0]
+                description = _description(identity, tags, metadata)
+                connection.execute(SQL["describe_session"], {"session": key, **description})
+                if found[8] is not None:
+                    connection.execute(SQL["reopen_session"], {"session": key})
+                    self._event(connection, key, "resume")
+            return _to_session(_first(connection, "session_by_key", session=key))
+
+        return self.database.write("journal.session", work)
+
+    def find_session(self, bank: BankRecord, session: str) -> SessionRecord | None:
+        """The session of that id, or None."""
+        found = self.database.row(SQL["find_session"], {"bank": bank.key, "id": session})
+        return None if found is None else _to_session(found)
+
+    def get_session(self, bank: BankRecord, session: str) -> SessionRecord:
+        """The session of that id.
+
+        Raises:
+            UnknownSessionError: there is none.
+        """
+        record = self.find_session(bank, session)
+        if record is None:
+            raise UnknownSessionError(
+                f"There is no session {session!r} in bank {bank.name!r}; `threadline sessions` lists them."
+            )
+        return record
+
+    def sessions(self, bank: BankRecord) -> list[SessionSummary]:
+        """All sessions of the bank, oldest first."""
+        return [_to_summary(row) for row in self.database.rows(SQL["sessions"], {"bank": bank.key})]
+
+    def fork(
+        self, bank: BankRecord, parent: SessionRecord, session: str, kind: Fork, at_turn: int | None = None
+    ) -> SessionRecord:
+        """A new session that descends from `parent`. The parent's open batch is closed. Doing it again is no error.
+
+        Args:
+            at_turn: for a branch, the last of the parent's own turns that it inherits; None for the latest.
+
+        Raises:
+            LineageError: the session exists already and does not descend from `parent` like this.
+            UnknownTurnError: the parent has no such turn.
+        """
+
+        def work(connection: apsw.Connection) -> SessionRecord:
+            found = _first(connection, "find_session", bank=bank.key, id=session)
+            if found is not None:
+                return _same_fork(_to_session(found), parent, kind, at_turn)
+            self._refuse_forgotten(connection, bank, session)
+            last_turn = _to_session(_first(connection, "session_by_key", session=parent.key)).last_turn
+            if at_turn is not None and not 0 <= at_turn <= last_turn:
+                raise UnknownTurnError(
+                    f"Session {parent.id!r} has no turn {at_turn} to branch at; its last is {last_turn}."
+                )
+            self.close_batch(connection, parent.key)
+            fork_turn = (last_turn if at_turn is None else at_turn) if kind == "branch" else None
+            origin = _Origin(parent.key, fork_turn, connection)
+            key = self._add_session(connection, bank, session, kind, origin, parent.identity, None, None)
+            event = self._event(connection, key, kind)
+            connection.execute(SQL["set_fork_event"], {"session": key, "event": event})
+            return _to_session(_first(connection, "session_by_key", session=key))
+
+        return self.database.write(f"journal.{kind}", work)
+
+    def leave(self, session: SessionRecord, end: bool = False) -> None:
+        """The host goes to another session, or ends this one: its open batch is closed, prefetches are void."""
+
+        def work(connection: apsw.Connection) -> None:
+            self.close_batch(connection, session.key)
+            self._event(connection, session.key, "end" if end else "leave")
+            if end:
+                connection.execute(SQL["end_session"], {"session": session.key, "at": self.now()})
+
+        self.database.write("journal.end" if end else "journal.leave", work)
+
+    def epoch(self, session: SessionRecord) -> tuple[int, ...]:
+        """Changes whenever what was recalled for the session may be stale.
+
+        That is at every switch of the session itself, and at any rewind or forget: those may reach across
+        sessions, and are rare.
+        """
+        return self.database.rows(SQL["epoch"], {"session": session.key})[0]
+
+    # Turns and notes
+
+    def append_turn(
+        self,
+        session: SessionRecord,
+        messages: Sequence[Message],
+        *,
+        occurred_at: datetime,
+        host_key: str | None = None,
+        metadata: Mapping[str, Json] | None = None,
+        redactions: int = 0,
+        batch_size: int = 1,
+    ) -> Turn:
+        """Record a turn. When this returns, the turn is kept.
+
+        Args:
+            host_key: the host's key of the turn; a key the session has already is the turn it has.
+            batch_size: how many turns make a batch; with this one the batch may be full, and is closed.
+
+        Raises:
+            ForgottenError: the session, or a turn of this key, was forgotten.
+        """
+        dumped = rows.dump_messages(messages)
+        row: dict[str, Any] = {
+            "session": session.key,
+            "host_key": host_key,
+            "messages": dumped,
+            "metadata": rows.dump(metadata) if metadata else "{}",
+            "content_hash": rows.content_hash(dumped),
+            "redactions": redactions,
+            "occurred_at": occurred_at.isoformat(),
+            "at": self.now(),
+        }
+
+        def work(connection: apsw.Connection) -> Turn:
+            if host_key is not None:
+                known = _first(connection, "turn_by_key", session=session.key, host_key=host_key)
+                if known is not None:
+                    return rows.to_turn(session.id, known)
+                if _first(connection, "key_forgotten", session=session.key, key_hash=rows.key_hash(host_key)):
+                    raise ForgottenError(f"Turn {host_key!r} of session {session.id!r} was forgotten.")
+            numbers = _first(connection, "next_turn", session=session.key, owner=self.owner.id)
+            if numbers is None:
+                raise ForgottenError(f"Session {session.id!r} was forgotten; begin another.")
+            number, batched = numbers
+            connection.execute(SQL["add_turn"], {**row, "number": number})
+            if number - batched >= batch_size:
+                self.close_batch(connection, session.key)
+            return Turn(session.id, number, tuple(messages), occurred_at, host_key, metadata or {})
+
+        return self.database.write("journal.turn", work)
+
+    def append_note(
+        self,
+        bank: BankRecord,
+        session: SessionRecord | None,
+        note: Note,
+        *,
+        host_key: str | None = None,
+        redactions: int = 0,
+    ) -> Note:
+        """Record a note; it is delivered as a document of its own. A host key the bank has already is that note.
+
+        Raises:
+            ForgottenError: its session, or a note of this key, was forgotten.
+        """
+
+        def work(connection: apsw.Connection) -> Note:
+            if host_key is not None:
+                known = _first(connection, "note_by_key", bank=bank.key, host_key=host_key)
+                if known is not None:
+                    return rows.to_note(known)
+                if _first(connection, "note_forgotten", bank=bank.key, key_hash=rows.key_hash(host_key)):
+                    raise ForgottenError(f"Note {host_key!r} was forgotten.")
+            if session is not None:
+                current = _first(connection, "session_by_key", session=session.key)
+                if current is None or current[9] is not None:
+                    raise ForgottenError(f"Session {session.id!r} was forgotten; begin another.")
+            row = {
+                "bank": bank.key,
+                "session": session.key if session else None,
+                "id": note.id,
+                "host_key": host_key,
+                "text": note.text,
+                "context": note.context,
+                "tags": rows.dump(list(note.tags)),
+                "metadata": rows.dump(note.metadata),
+                "content_hash": rows.content_hash(note.text),
+                "redactions": redactions,
+                "occurred_at": note.occurred_at.isoformat(),
+                "at": self.now(),
+            }
+            (key,) = _first(connection, "add_note", **row)
+            connection.execute(
+                SQL["deliver_note"],
+                {
+                    "bank": bank.key,
+                    "document": f"note:{note.id}",
+                    "session": row["session"],
+                    "note": key,
+                    "at": row["at"],
+                },
+            )
+            return note
+
+        return self.database.write("journal.note", work)
+
+    def turns(self, session: SessionRecord, first: int = 1, last: int = 2**62) -> list[Turn]:
+        """The turns said in the session itself, taken back or not, in order."""
+        found = self.database.rows(SQL["turns"], {"session": session.key, "first": first, "last": last})
+        return [rows.to_turn(session.id, row) for row in found]
+
+    def notes(self, bank: BankRecord, session: SessionRecord | None = None) -> list[Note]:
+        """The notes of a session, or of the whole bank."""
+        key = session.key if session else None
+        return [rows.to_note(row) for row in self.database.rows(SQL["notes"], {"bank": bank.key, "session": key})]
+
+    def history(self, session: SessionRecord) -> list[Turn]:
+        """What the session sees: its lineage's turns and its own, without what was taken back, oldest first."""
+        connection = self.database.read()
+        numbers: dict[int, list[int]] = {}
+        for _, number, owner in lineage.visible_turns(connection, session.key):
+            numbers.setdefault(owner, []).append(number)
+        turns: list[Turn] = []
+        for owner in reversed(numbers):
+            wanted = set(numbers[owner])
+            found = self.database.row(SQL["session_by_key"], {"session": owner})
+            turns += [t for t in self.turns(_to_session(found)) if t.number in wanted]
+        return turns
+
+    def rewind(self, bank: BankRecord, session: SessionRecord, turns: int) -> list[tuple[str, int]]:
+        """Take back the last turns that the session sees, also those it inherited (for itself alone).
+
+        Returns:
+            (session id, turn number) of what was taken back, last first.
+
+        Raises:
+            UnknownTurnError: the session does not see that many turns; none is taken back.
+        """
+
+        def work(connection: apsw.Connection) -> list[tuple[str, int]]:
+            seen = lineage.visible_turns(connection, session.key)
+            last = [turn for turn, _ in zip(seen, range(turns), strict=False)]
+            if len(last) < turns:
+                raise UnknownTurnError(
+                    f"Session {session.id!r} has only {len(last)} turns to take back, not {turns}."
+                )
+            event = self._event(connection, session.key, "rewind")
+            for turn, number, owner in last:
+                viewer = lineage.view_of(connection, session.key, owner)
+                connection.execute(SQL["rewind_turn"], {"viewer": viewer, "turn": turn, "event": event})
+                if not lineage.is_seen(connection, turn, number, owner):
+                    self._retract(connection, bank, owner, number)
+            names = {owner: _first(connection, "link", session=owner)[1] for _, _, owner in last}
+            return [(names[owner], number) for _, number, owner in last]
+
+        return self.database.write("journal.rewind", work)
+
+    # What recall may see
+
+    def session_scope(self, session: SessionRecord) -> Scope:
+        """What a recall for the session may see."""
+        return lineage.session_scope(self.database.read(), session.key)
+
+    def bank_scope(self, bank: BankRecord) -> tuple[Scope, tuple[lineage.Kept, ...]]:
+        """What a recall over the whole bank may see, and the turns it must show as a branch's."""
+        return lineage.bank_scope(self.database.read(), bank.key)
+
+    # Batches
+
+    def close_batch(self, connection: apsw.Connection, session: int) -> None:
+        """Put the turns that are in no batch yet into one. The one way a batch comes to be."""
+        connection.execute(SQL["close_batch"], {"session": session, "at": self.now()})
+
+    def close_batches(self, bank: BankRecord | None = None, session: SessionRecord | None = None) -> None:
+        """Close the open batches: of a session, of a bank, or else all that this process began."""
+
+        def work(connection: apsw.Connection) -> None:
+            if session is not None:
+                keys = [session.key]
+            elif bank is not None:
+                keys = _column(connection, "open_bank_sessions", bank=bank.key)
+            else:
+                keys = _column(connection, "open_session_keys", owner=self.owner.id)
+            for key in keys:
+                self.close_batch(connection, key)
+
+        self.database.write("journal.close", work)
+
+    def close(self) -> None:
+        """Let go of the file and of this process's leases. Calling it twice is no error."""
+        self.database.close()
+        self.owner.release()
+
+    # Parts of the above
+
+    def _add_session(
+        self,
+        connection: apsw.Connection,
+        bank: BankRecord,
+        session: str,
+        kind: str,
+        origin: _Origin | None,
+        identity: Identity | None,
+        tags: Sequence[str] | None,
+        metadata: Mapping[str, Json] | None,
+    ) -> int:
+        row = _description(identity or Identity(), tags or (), metadata or {})
+        parent = {"parent": None, "fork_turn": None, "fork_note": None} if origin is None else origin.columns()
+        return int(
+            _first(
+                connection,
+                "add_session",
+                bank=bank.key,
+                id=session,
+                kind=kind,
+                at=self.now(),
+                owner=self.owner.id,
+                **parent,
+                **row,
+            )[0]
+        )
+
+    def _event(self, connection: apsw.Connection, session: int, kind: str) -> int:
+        return int(_first(connection, "add_event", session=session, kind=kind, at=self.now())[0])
+
+    def _retract(self, connection: apsw.Connection, bank: BankRecord, session: int, number: int) -> None:
+        """Have the backend take a turn out, unless it was surely never sent."""
+        if _first(connection, "may_have_been_sent", session=session, number=number) is None:
+            return
+        connection.execute(
+            SQL["deliver_removal"],
+            {
+                "bank": bank.key,
+                "document": f"session:{_first(connection, 'link', session=session)[1]}",
+                "kind": "retract",
+                "session": session,
+                "turns": f"[{number}]",
+                "at": self.now(),
+            },
+        )
+
+    @staticmethod
+    def _refuse_forgotten(connection: apsw.Connection, bank: BankRecord, session: str) -> None:
+        if _first(connection, "session_forgotten", bank=bank.key, key_hash=rows.key_hash(f"session:{session}")):
+            raise ForgottenError(f"Session {session!r} was forgotten and does not come back; use another id.")
+
+
+class _Origin:
+    """Where a new session forks off."""
+
+    def __init__(self, parent: int, fork_turn: int | None, connection: apsw.Connection) -> None:
+        self._parent = parent
+        self._fork_turn = fork_turn
+        self._fork_note = None if fork_turn is None else _first(connection, "last_note")[0]
+
+    def columns(self) -> dict[str, int | None]:
+        return {"parent": self._parent, "fork_turn": self._fork_turn, "fork_note": self._fork_note}
+
+
+def _same_fork(found: SessionRecord, parent: SessionRecord, kind: str, at_turn: int | None) -> SessionRecord:
+    if found.key == parent.key:
+        raise LineageError(f"Session {found.id!r} cannot descend from itself; give the new one another id.")
+    if (found.parent, found.kind) != (parent.key, kind) or (at_turn is not None and found.fork_turn != at_turn):
+        raise LineageError(
+            f"Session {found.id!r} exists already and is not a {kind} of {parent.id!r} like this; use another id."
+        )
+    return found
+
+
+def _description(
+    identity: Identity | None, tags: Sequence[str] | None, metadata: Mapping[str, Json] | None
+) -> dict[str, str | None]:
+    row: dict[str, str | None] = {name: getattr(identity, name) if identity else None for name in rows.IDENTITY}
+    row["tags"] = None if tags is None else rows.dump(list(tags))
+    row["metadata"] = None if metadata is None else rows.dump(metadata)
+    return row
+
+
+def _to_session(row: Any) -> SessionRecord:
+    import json
+
+    key, name, kind, parent, fork_turn, last_turn, batched_turn, opened_at, ended_at, _, *rest = row
+    return SessionRecord(
+        key=key,
+        id=name,
+        kind=kind,
+        parent=parent,
+        fork_turn=fork_turn,
+        last_turn=last_turn,
+        batched_turn=batched_turn,
+        opened_at=datetime.fromisoformat(opened_at),
+        ended_at=datetime.fromisoformat(ended_at) if ended_at else None,
+        identity=rows.to_identity(rest[:5]),
+        tags=tuple(json.loads(rest[5])),
+        metadata=json.loads(rest[6]),
+    )
+
+
+def _to_summary(row: Any) -> SessionSummary:
+    name, kind, parent, fork_turn, opened_at, ended_at, turns, taken_back, notes, last_at = row[1:]
+    return SessionSummary(
+        id=name,
+        kind=kind,
+        parent=parent,
+        fork_turn=fork_turn,
+        opened_at=datetime.fromisoformat(opened_at),
+        ended_at=datetime.fromisoformat(ended_at) if ended_at else None,
+        turns=turns,
+        taken_back=taken_back,
+        notes=notes,
+        last_at=datetime.fromisoformat(last_at) if last_at else None,
+    )
+
+
+def _first(connection: apsw.Connection, query: str, **bindings: Any) -> Any:
+    """The first row, or None."""
+    return next(iter(connection.execute(SQL[query], bindings)), None)
+
+
+def _column(connection: apsw.Connection, query: str, **bindings: Any) -> list[Any]:
+    return [row[0] for row in connection.execute(SQL[query], bindings)]

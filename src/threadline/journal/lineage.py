@@ -1,0 +1,160 @@
+"""What a session sees of the sessions it descends from.
+
+A session sees its own turns and, of each ancestor, the turns up to the fork. A rewind is a rewind in one view:
+it hides turns from the session that made it and from what descends from that session afterwards. A branch
+forked before the rewind keeps them. A continuation is the same conversation under another id, so it and its
+parent are one view.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import apsw
+
+from threadline.documents import Scope, Span
+from threadline.journal.sql import SQL
+
+_EVER = 2**62  # a limit that no event, turn or note reaches
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One session of a lineage, as seen from the session at its end.
+
+    Attributes:
+        last_turn: the last of its own turns that is seen.
+        last_note: the last note (by row) that is seen.
+        limit: its rewinds before this event count, later ones do not.
+    """
+
+    session: int
+    id: str
+    last_turn: int
+    last_note: int
+    limit: int
+
+
+def chain(connection: apsw.Connection, session: int) -> list[Link]:
+    """The session itself, then its parent, and so on to the root."""
+    links: list[Link] = []
+    key = session
+    last_turn = last_note = limit = _EVER
+    while True:
+        _, name, kind, parent, fork_turn, fork_note, fork_event = _one(connection, "link", session=key)
+        links.append(Link(key, name, last_turn, last_note, limit))
+        if kind in ("fresh", "delegation"):
+            return links  # a delegate starts with an empty history: it is told its task, it did not live the talk
+        last_turn = _EVER if fork_turn is None else fork_turn
+        last_note = min(last_note, _EVER if fork_note is None else fork_note)
+        limit = limit if kind == "continuation" else min(limit, fork_event)
+        key = parent
+
+
+def hidden(connection: apsw.Connection, links: list[Link], at: int) -> frozenset[int]:
+    """The turns of `links[at]` that a rewind took out of the view of `links[0]`."""
+    numbers: set[int] = set()
+    for viewer in links[: at + 1]:
+        found = connection.execute(
+            SQL["hidden_turns"], {"viewer": viewer.session, "session": links[at].session, "limit": viewer.limit}
+        )
+        numbers.update(number for (number,) in found)
+    return frozenset(numbers)
+
+
+def session_scope(connection: apsw.Connection, session: int) -> Scope:
+    """What recall may see for one session: its lineage's turns and notes."""
+    links = chain(connection, session)
+    documents: dict[str, Span] = {}
+    for at, link in enumerate(links):
+        last = None if link.last_turn == _EVER else link.last_turn
+        documents[f"session:{link.id}"] = Span(last, hidden(connection, links, at))
+        notes = connection.execute(SQL["note_ids"], {"session": link.session, "last": link.last_note})
+        documents.update({f"note:{note}": Span() for (note,) in notes})
+    return Scope(documents=documents)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A turn its own session took back, and the branch in which it was never taken back."""
+
+    document: str
+    number: int
+    session: str
+
+
+def bank_scope(connection: apsw.Connection, bank: int) -> tuple[Scope, tuple[Kept, ...]]:
+    """What recall may see of a whole bank, and which turns it must show as a branch's."""
+    lost: dict[str, set[int]] = {}
+    kept: list[Kept] = []
+    for turn, number, session, name, event in connection.execute(SQL["rewound_in_own_view"], {"bank": bank}):
+        document = f"session:{name}"
+        keeper = _branch_that_keeps(connection, session, turn, number, event)
+        if keeper is None:
+            lost.setdefault(document, set()).add(number)
+        else:
+            kept.append(Kept(document, number, keeper))
+    return Scope(hidden={document: frozenset(turns) for document, turns in lost.items()}), tuple(kept)
+
+
+def visible_turns(connection: apsw.Connection, session: int) -> Iterator[tuple[int, int, int]]:
+    """The turns of a session's view, last first: (turn row, number, session row)."""
+    links = chain(connection, session)
+    for at, link in enumerate(links):
+        gone = hidden(connection, links, at)
+        rows = connection.execute(SQL["turn_ids"], {"session": link.session, "last": link.last_turn})
+        yield from [(turn, number, link.session) for turn, number in rows if number not in gone]
+
+
+def view_of(connection: apsw.Connection, session: int, owner: int) -> int:
+    """Whose view a rewind made in `session` changes, for a turn said in `owner`.
+
+    That is the session itself, or, where it only continues another one that also sees the turn, that one.
+    """
+    key = session
+    while key != owner:
+        _, _, kind, parent, *_ = _one(connection, "link", session=key)
+        if kind != "continuation":
+            break
+        key = parent
+    return key
+
+
+def is_seen(connection: apsw.Connection, turn: int, number: int, owner: int) -> bool:
+    """Whether any session still sees the turn."""
+    event = _rewound(connection, owner, turn)
+    return event is None or _branch_that_keeps(connection, owner, turn, number, event) is not None
+
+
+def _branch_that_keeps(
+    connection: apsw.Connection, owner: int, turn: int, number: int, event: int
+) -> str | None:
+    """The first branch, forked from `owner` before `event`, that still sees the turn."""
+    for branch in _branches(connection, owner, number, event):
+        lost = _rewound(connection, branch, turn)
+        if lost is None:
+            return str(_one(connection, "link", session=branch)[1])
+        deeper = _branch_that_keeps(connection, branch, turn, 0, lost)
+        if deeper is not None:
+            return deeper
+    return None
+
+
+def _branches(connection: apsw.Connection, session: int, number: int, event: int) -> Iterator[int]:
+    """The branches of one view that were forked before an event and inherited a turn."""
+    for child, kind, fork_turn, fork_event in list(connection.execute(SQL["children"], {"session": session})):
+        if kind == "continuation":
+            yield from _branches(connection, child, 0, event)
+        elif kind == "branch" and fork_turn >= number and fork_event < event:
+            yield child
+
+
+def _rewound(connection: apsw.Connection, viewer: int, turn: int) -> int | None:
+    found = next(iter(connection.execute(SQL["rewound_at"], {"viewer": viewer, "turn": turn})), None)
+    return None if found is None else int(found[0])
+
+
+def _one(connection: apsw.Connection, query: str, **bindings: Any) -> tuple[Any, ...]:
+    return next(iter(connection.execute(SQL[query], bindings)))

@@ -1,0 +1,206 @@
+"""The undelivered part of the journal, as the writer of `delivery/` works through it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Collection
+from typing import Any
+
+import apsw
+
+from threadline.delivery.outbox import Parcel
+from threadline.documents import Batch, Passage
+from threadline.errors import StorageBusyError
+from threadline.journal import lineage, rows
+from threadline.journal.journal import BankRecord, Journal
+from threadline.journal.sql import SQL
+from threadline.turns import Turn
+
+_KINDS: Any = {"turns": "retain", "note": "retain", "retract": "retract", "forget": "forget"}
+
+
+class JournalOutbox:
+    """Implements `delivery.outbox.Outbox` on a journal."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._database = journal.database
+        self._owner = journal.owner
+
+    def claim(self, resting: Collection[int]) -> Parcel | None:
+        """See `Outbox.claim`. One process has one writer, so a lease of its own that is left over is let go."""
+
+        def work(connection: apsw.Connection) -> Parcel | None:
+            connection.execute(SQL["release_owner"], {"owner": self._owner.id})
+            found = next(
+                iter(connection.execute(SQL["next_delivery"], {"resting": json.dumps(sorted(resting))})), None
+            )
+            if found is None:
+                return None
+            lease = {"bank": found[1], "document": found[3], "owner": self._owner.id}
+            connection.execute(SQL["take_lease"], lease)
+            return self._parcel(connection, found)
+
+        if self.waiting() == 0:
+            return None
+        return self._database.write("outbox.claim", work)
+
+    def delivered(self, parcel: Parcel) -> None:
+        """See `Outbox.delivered`."""
+        self._settle("outbox.delivered", parcel, "done", None)
+
+    def delayed(self, parcel: Parcel, error: str) -> None:
+        """See `Outbox.delayed`."""
+        self._settle("outbox.delayed", parcel, "waiting", error)
+
+    def refused(self, parcel: Parcel, error: str) -> None:
+        """See `Outbox.refused`."""
+        self._settle("outbox.refused", parcel, "dead", error)
+
+    def adopt(self) -> bool:
+        """See `Outbox.adopt`."""
+        leases = [owner for (owner,) in self._database.rows(SQL["lease_owners"], {"owner": self._owner.id})]
+        writers = [owner for (owner,) in self._database.rows(SQL["owners_of_open_sessions"])]
+        dead = [owner for owner in {*leases, *writers} if not self._owner.lives(owner)]
+        if not dead:
+            return False
+
+        def work(connection: apsw.Connection) -> None:
+            for owner in dead:
+                connection.execute(SQL["release_owner"], {"owner": owner})
+                for (session,) in list(connection.execute(SQL["open_session_keys"], {"owner": owner})):
+                    self._journal.close_batch(connection, session)
+
+        self._database.write("outbox.adopt", work)
+        return True
+
+    def waiting(self) -> int:
+        """See `Outbox.waiting`."""
+        found = self._database.row(SQL["waiting_anywhere"])
+        return int(found[0]) if found else 0
+
+    def waiting_in(self, bank: int, last: int) -> int:
+        """How many deliveries of a bank, up to one of them, are not settled yet."""
+        found = self._database.row(SQL["waiting"], {"bank": bank, "last": last})
+        return int(found[0]) if found else 0
+
+    def last(self) -> int:
+        """The newest delivery."""
+        found = self._database.row(SQL["last_delivery"])
+        return int(found[0]) if found else 0
+
+    def redeliver(self, bank: BankRecord, empty: Callable[[], None]) -> None:
+        """Put every batch and note of a bank back in line, and call `empty` before the first of them can go."""
+
+        def work(connection: apsw.Connection) -> None:
+            empty()
+            connection.execute(SQL["redeliver_bank"], {"bank": bank.key})
+
+        self._database.write("outbox.redeliver", work)
+
+    def purge(self) -> None:
+        """See `Outbox.purge`."""
+        try:
+            self._database.compact()
+        except StorageBusyError:
+            self._database.checkpoint()
+            raise
+
+    def checkpoint(self) -> None:
+        """Move the WAL into the file, off the road of whoever appends."""
+        self._database.checkpoint()
+
+    def _settle(self, name: str, parcel: Parcel, state: str, error: str | None) -> None:
+        bindings = {"delivery": parcel.id, "state": state, "error": error, "at": self._journal.now()}
+
+        def work(connection: apsw.Connection) -> None:
+            connection.execute(SQL["settle"], bindings)
+            connection.execute(SQL["release_owner"], {"owner": self._owner.id})
+
+        self._database.write(name, work)
+
+    def _parcel(self, connection: apsw.Connection, row: tuple[Any, ...]) -> Parcel:
+        delivery, _, bank, document, kind, session, note, first, last, turns, attempts = row
+        batch = None
+        if kind == "turns":
+            batch = self._turns_batch(connection, bank, document, session, first, last)
+        elif kind == "note" and note is not None:
+            batch = self._note_batch(connection, bank, document, note)
+        numbers = tuple(json.loads(turns)) if turns is not None else None
+        return Parcel(delivery, _KINDS[kind], bank, document, attempts, batch, numbers)
+
+    def _turns_batch(
+        self, connection: apsw.Connection, bank: str, document: str, session: int, first: int, last: int
+    ) -> Batch | None:
+        """What is to be remembered of a run of turns now: not what nobody sees any more."""
+        about = next(iter(connection.execute(SQL["session_by_key"], {"session": session})))
+        bindings = {"session": session, "first": first, "last": last}
+        found = list(connection.execute(SQL["turns"], bindings))
+        taken_back = {number for number, *_, gone in found if gone}
+        if taken_back:
+            ids = dict(_turn_ids(connection, session, last))
+            taken_back = {n for n in taken_back if not lineage.is_seen(connection, ids[n], n, session)}
+        turns = [rows.to_turn(about[1], row) for row in found if row[0] not in taken_back]
+        if not turns:
+            return None
+        metadata = {
+            **rows.identity_metadata(rows.to_identity(about[10:15])),
+            **json.loads(about[16]),
+            "session": about[1],
+        }
+        return Batch(
+            bank=bank,
+            document=document,
+            key=_key(document, f"{first}-{last}", *[row[5] for row in found]),
+            passages=tuple(passage for turn in turns for passage in _passages(turn)),
+            tags=tuple(json.loads(about[15])),
+            metadata=metadata,
+        )
+
+    def _note_batch(self, connection: apsw.Connection, bank: str, document: str, note: int) -> Batch | None:
+        found = next(iter(connection.execute(SQL["note"], {"note": note})), None)
+        if found is None:
+            return None
+        about = rows.to_note(found)
+        metadata = dict(about.metadata)
+        if about.session is not None:
+            metadata["session"] = about.session
+        return Batch(
+            bank=bank,
+            document=document,
+            key=_key(document, "1-1", rows.content_hash(about.text)),
+            passages=(Passage(1, 0, "note", about.text, about.occurred_at),),
+            tags=about.tags,
+            metadata=metadata,
+            context=about.context,
+        )
+
+
+def _turn_ids(connection: apsw.Connection, session: int, last: int) -> list[tuple[int, int]]:
+    found = connection.execute(SQL["turn_ids"], {"session": session, "last": last})
+    return [(number, turn) for turn, number in found]
+
+
+def _passages(turn: Turn) -> list[Passage]:
+    return [
+        Passage(
+            turn=turn.number,
+            position=position,
+            role=message.role,
+            text=message.text,
+            occurred_at=message.occurred_at or turn.occurred_at,
+            speaker=message.speaker,
+            ref=message.ref,
+        )
+        for position, message in enumerate(turn.messages)
+        if message.text.strip()
+    ]
+
+
+def _key(document: str, run: str, *hashes: bytes) -> str:
+    """The same for the same run of the same turns, also from another process or after a crash."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in (document.encode(), run.encode(), *hashes):
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.hexdigest()

@@ -1,0 +1,76 @@
+"""Which process is which, and whether it still lives.
+
+A process that opens a journal holds an operating-system lock on a small file of its own. The system lets go of
+the lock when the process dies, however it dies, so nobody has to trust a clock, a time-out or a process number
+that may have been given to somebody else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import sys
+from pathlib import Path
+
+from threadline.database import os_error, private_directory
+
+if sys.platform == "win32":  # pragma: no cover - exercised on Windows only
+    import msvcrt
+
+    def _lock(descriptor: int) -> None:
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+else:
+    import fcntl
+
+    def _lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+class Owner:
+    """This process, as one holder of leases.
+
+    Args:
+        folder: where the lock files of all processes that share a journal are.
+
+    Raises:
+        StorageError: the folder cannot be written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        private_directory(folder)
+        self._folder = folder
+        self.id = f"{os.getpid()}-{secrets.token_hex(8)}"
+        path = folder / self.id
+        try:
+            self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            _lock(self._descriptor)
+        except OSError as error:
+            raise os_error(error, path) from error
+
+    def lives(self, owner: str) -> bool:
+        """Whether the process of that id still holds its lock. What the dead left behind is removed."""
+        if owner == self.id:
+            return True
+        path = self._folder / owner
+        try:
+            descriptor = os.open(path, os.O_RDWR)
+        except FileNotFoundError:
+            return False
+        try:
+            _lock(descriptor)
+        except OSError:
+            return True
+        else:
+            path.unlink(missing_ok=True)
+            return False
+        finally:
+            os.close(descriptor)
+
+    def release(self) -> None:
+        """Let go: from now on this owner counts as dead. Calling it twice is no error."""
+        if self._descriptor is not None:
+            (self._folder / self.id).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                os.close(self._descriptor)
+            self._descriptor = None

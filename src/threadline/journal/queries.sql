@@ -1,0 +1,313 @@
+-- Banks
+
+-- name: find_bank
+SELECT bank, name, redact FROM bank WHERE folded = :folded
+
+-- name: add_bank
+INSERT INTO bank (name, folded, redact) VALUES (:name, :folded, :redact) RETURNING bank, name, redact
+
+-- name: set_redact
+UPDATE bank SET redact = :redact WHERE bank = :bank
+
+-- name: banks
+SELECT name FROM bank ORDER BY name
+
+-- Sessions and their lineage
+
+-- name: find_session
+SELECT session, id, kind, parent, fork_turn, last_turn, batched_turn, opened_at, ended_at, forgotten_at,
+       platform, user, chat, thread, agent, tags, metadata
+  FROM session WHERE bank = :bank AND id = :id
+
+-- name: session_by_key
+SELECT session, id, kind, parent, fork_turn, last_turn, batched_turn, opened_at, ended_at, forgotten_at,
+       platform, user, chat, thread, agent, tags, metadata
+  FROM session WHERE session = :session
+
+-- name: sessions
+SELECT s.session, s.id, s.kind, p.id, s.fork_turn, s.opened_at, s.ended_at,
+       (SELECT count(*) FROM turn t WHERE t.session = s.session),
+       (SELECT count(*) FROM turn t JOIN rewound r ON r.turn = t.turn AND r.viewer = s.session WHERE t.session = s.session),
+       (SELECT count(*) FROM note n WHERE n.session = s.session),
+       (SELECT max(t.occurred_at) FROM turn t WHERE t.session = s.session)
+  FROM session s LEFT JOIN session p ON p.session = s.parent
+ WHERE s.bank = :bank AND s.forgotten_at IS NULL
+ ORDER BY s.session
+
+-- name: add_session
+INSERT INTO session (bank, id, kind, parent, fork_turn, fork_note, platform, user, chat, thread, agent, tags, metadata,
+                     opened_at, owner)
+VALUES (:bank, :id, :kind, :parent, :fork_turn, :fork_note, :platform, :user, :chat, :thread, :agent, :tags, :metadata,
+        :at, :owner)
+RETURNING session
+
+-- name: describe_session
+UPDATE session
+   SET platform = coalesce(:platform, platform), user = coalesce(:user, user), chat = coalesce(:chat, chat),
+       thread = coalesce(:thread, thread), agent = coalesce(:agent, agent),
+       tags = coalesce(:tags, tags), metadata = coalesce(:metadata, metadata)
+ WHERE session = :session
+
+-- name: set_fork_event
+UPDATE session SET fork_event = :event WHERE session = :session
+
+-- name: end_session
+UPDATE session SET ended_at = :at WHERE session = :session
+
+-- name: reopen_session
+UPDATE session SET ended_at = NULL WHERE session = :session AND ended_at IS NOT NULL
+
+-- name: add_event
+INSERT INTO event (session, kind, at) VALUES (:session, :kind, :at) RETURNING event
+
+-- name: epoch
+SELECT (SELECT coalesce(max(event), 0) FROM event WHERE session = :session),
+       (SELECT coalesce(max(event), 0) FROM rewound),
+       (SELECT coalesce(max(rowid), 0) FROM forgotten)
+
+-- name: last_note
+SELECT coalesce(max(note), 0) FROM note
+
+-- name: link
+SELECT session, id, kind, parent, fork_turn, fork_note, fork_event FROM session WHERE session = :session
+
+-- name: children
+SELECT session, kind, fork_turn, fork_event FROM session
+ WHERE parent = :session AND forgotten_at IS NULL ORDER BY session
+
+-- Turns and notes
+
+-- name: next_turn
+UPDATE session SET last_turn = last_turn + 1, owner = :owner, ended_at = NULL
+ WHERE session = :session AND forgotten_at IS NULL
+RETURNING last_turn, batched_turn
+
+-- name: add_turn
+INSERT INTO turn (session, number, host_key, messages, metadata, content_hash, redactions, occurred_at, recorded_at)
+VALUES (:session, :number, :host_key, :messages, :metadata, :content_hash, :redactions, :occurred_at, :at)
+
+-- name: turn_by_key
+SELECT t.number, t.host_key, t.messages, t.metadata, t.occurred_at, t.content_hash,
+       EXISTS (SELECT 1 FROM rewound r WHERE r.turn = t.turn AND r.viewer = t.session)
+  FROM turn t WHERE t.session = :session AND t.host_key = :host_key
+
+-- name: turns
+SELECT t.number, t.host_key, t.messages, t.metadata, t.occurred_at, t.content_hash,
+       EXISTS (SELECT 1 FROM rewound r WHERE r.turn = t.turn AND r.viewer = t.session)
+  FROM turn t WHERE t.session = :session AND t.number BETWEEN :first AND :last ORDER BY t.number
+
+-- name: turn_ids
+SELECT turn, number FROM turn WHERE session = :session AND number <= :last ORDER BY number DESC
+
+-- name: hidden_turns
+SELECT t.number FROM rewound r JOIN turn t ON t.turn = r.turn
+ WHERE r.viewer = :viewer AND t.session = :session AND r.event < :limit
+
+-- name: rewound_in_own_view
+SELECT t.turn, t.number, s.session, s.id, r.event
+  FROM rewound r JOIN turn t ON t.turn = r.turn AND t.session = r.viewer JOIN session s ON s.session = t.session
+ WHERE s.bank = :bank
+
+-- name: rewound_at
+SELECT event FROM rewound WHERE viewer = :viewer AND turn = :turn
+
+-- name: rewind_turn
+INSERT INTO rewound (viewer, turn, event) VALUES (:viewer, :turn, :event)
+
+-- name: add_note
+INSERT INTO note (bank, session, id, host_key, text, context, tags, metadata, content_hash, redactions, occurred_at, recorded_at)
+VALUES (:bank, :session, :id, :host_key, :text, :context, :tags, :metadata, :content_hash, :redactions, :occurred_at, :at)
+RETURNING note
+
+-- name: note_by_key
+SELECT n.id, s.id, n.text, n.occurred_at, n.context, n.tags, n.metadata
+  FROM note n LEFT JOIN session s ON s.session = n.session
+ WHERE n.bank = :bank AND n.host_key = :host_key
+
+-- name: note
+SELECT n.id, s.id, n.text, n.occurred_at, n.context, n.tags, n.metadata
+  FROM note n LEFT JOIN session s ON s.session = n.session WHERE n.note = :note
+
+-- name: notes
+SELECT n.id, s.id, n.text, n.occurred_at, n.context, n.tags, n.metadata
+  FROM note n LEFT JOIN session s ON s.session = n.session
+ WHERE n.bank = :bank AND (:session IS NULL OR n.session = :session) ORDER BY n.note
+
+-- name: bank_notes
+SELECT n.id, NULL, n.text, n.occurred_at, n.context, n.tags, n.metadata
+  FROM note n WHERE n.bank = :bank AND n.session IS NULL ORDER BY n.note
+
+-- name: note_ids
+SELECT id FROM note WHERE session = :session AND note <= :last
+
+-- Deliveries
+
+-- name: open_session_keys
+SELECT session FROM session WHERE batched_turn < last_turn AND owner = :owner AND forgotten_at IS NULL
+
+-- name: open_bank_sessions
+SELECT session FROM session WHERE bank = :bank AND batched_turn < last_turn AND forgotten_at IS NULL
+
+-- name: owners_of_open_sessions
+SELECT DISTINCT owner FROM session WHERE batched_turn < last_turn AND owner IS NOT NULL AND forgotten_at IS NULL
+
+-- name: close_batch
+INSERT INTO delivery (bank, document, kind, session, first_turn, last_turn, created_at)
+SELECT bank, 'session:' || id, 'turns', session, batched_turn + 1, last_turn, :at
+  FROM session WHERE session = :session AND batched_turn < last_turn AND forgotten_at IS NULL
+
+-- name: deliver_note
+INSERT INTO delivery (bank, document, kind, session, note, created_at)
+VALUES (:bank, :document, 'note', :session, :note, :at)
+
+-- name: deliver_removal
+INSERT INTO delivery (bank, document, kind, session, turns, created_at)
+VALUES (:bank, :document, :kind, :session, :turns, :at)
+
+-- name: may_have_been_sent
+SELECT 1 FROM delivery d
+ WHERE d.session = :session AND d.kind = 'turns' AND :number BETWEEN d.first_turn AND d.last_turn
+   AND (d.state <> 'waiting' OR d.attempts > 0
+        OR EXISTS (SELECT 1 FROM lease l WHERE l.bank = d.bank AND l.document IN (d.document, '*')))
+
+-- name: next_delivery
+SELECT d.delivery, d.bank, b.name, d.document, d.kind, d.session, d.note, d.first_turn, d.last_turn, d.turns, d.attempts
+  FROM delivery d JOIN bank b ON b.bank = d.bank
+ WHERE d.state = 'waiting'
+   AND NOT EXISTS (SELECT 1 FROM delivery e WHERE e.state = 'waiting' AND e.bank = d.bank
+                      AND e.document = d.document AND e.delivery < d.delivery)
+   AND NOT EXISTS (SELECT 1 FROM delivery e WHERE e.state = 'waiting' AND e.bank = d.bank
+                      AND e.document = '*' AND e.delivery < d.delivery)
+   AND NOT EXISTS (SELECT 1 FROM lease l WHERE l.bank = d.bank
+                      AND (l.document IN (d.document, '*') OR d.document = '*'))
+   AND d.delivery NOT IN (SELECT value FROM json_each(:resting))
+ ORDER BY d.delivery LIMIT 1
+
+-- name: take_lease
+INSERT INTO lease (bank, document, owner) VALUES (:bank, :document, :owner)
+
+-- name: release_lease
+DELETE FROM lease WHERE bank = :bank AND document = :document AND owner = :owner
+
+-- name: release_owner
+DELETE FROM lease WHERE owner = :owner
+
+-- name: lease_owners
+SELECT DISTINCT owner FROM lease WHERE owner <> :owner
+
+-- name: settle
+UPDATE delivery SET state = :state, error = :error, attempts = attempts + 1, tried_at = :at WHERE delivery = :delivery
+
+-- name: waiting
+SELECT count(*) FROM delivery WHERE state = 'waiting' AND bank = :bank AND delivery <= :last
+
+-- name: waiting_anywhere
+SELECT count(*) FROM delivery WHERE state = 'waiting'
+
+-- name: last_delivery
+SELECT coalesce(max(delivery), 0) FROM delivery
+
+-- name: redeliver_bank
+UPDATE delivery SET state = 'waiting', attempts = 0, error = NULL
+ WHERE bank = :bank AND kind IN ('turns', 'note') AND document <> '*'
+
+-- Figures
+
+-- name: bank_figures
+SELECT (SELECT count(*) FROM session WHERE bank = :bank AND forgotten_at IS NULL),
+       (SELECT count(*) FROM turn t JOIN session s ON s.session = t.session WHERE s.bank = :bank),
+       (SELECT count(*) FROM rewound r JOIN turn t ON t.turn = r.turn AND t.session = r.viewer
+          JOIN session s ON s.session = t.session WHERE s.bank = :bank),
+       (SELECT count(*) FROM note WHERE bank = :bank),
+       (SELECT coalesce(sum(last_turn - batched_turn), 0) FROM session WHERE bank = :bank AND forgotten_at IS NULL),
+       (SELECT coalesce(sum(t.redactions), 0) FROM turn t JOIN session s ON s.session = t.session WHERE s.bank = :bank)
+     + (SELECT coalesce(sum(redactions), 0) FROM note WHERE bank = :bank)
+
+-- name: delivery_figures
+SELECT state, count(*), coalesce(sum(attempts > 0 AND state = 'waiting'), 0), min(created_at), max(tried_at)
+  FROM delivery WHERE bank = :bank GROUP BY state
+
+-- name: undelivered_turns
+SELECT coalesce(sum(last_turn - first_turn + 1), 0)
+  FROM delivery WHERE bank = :bank AND state = 'waiting' AND kind = 'turns'
+
+-- name: last_error
+SELECT error, tried_at FROM delivery WHERE bank = :bank AND error IS NOT NULL ORDER BY tried_at DESC LIMIT 1
+
+-- name: oldest_undelivered
+SELECT min(at) FROM (
+    SELECT min(created_at) AS at FROM delivery WHERE bank = :bank AND state = 'waiting'
+    UNION ALL
+    SELECT min(t.recorded_at) FROM session s JOIN turn t ON t.session = s.session AND t.number > s.batched_turn
+     WHERE s.bank = :bank AND s.batched_turn < s.last_turn)
+
+-- Forgetting
+
+-- name: session_forgotten
+SELECT 1 FROM forgotten WHERE bank = :bank AND session IS NULL AND key_hash = :key_hash
+
+-- name: key_forgotten
+SELECT 1 FROM forgotten WHERE session = :session AND key_hash = :key_hash
+
+-- name: note_forgotten
+SELECT 1 FROM forgotten WHERE bank = :bank AND session IS NULL AND key_hash = :key_hash
+
+-- name: add_forgotten
+INSERT INTO forgotten (bank, session, number, key_hash, at) VALUES (:bank, :session, :number, :key_hash, :at)
+
+-- name: forget_turn
+DELETE FROM turn WHERE session = :session AND number = :number
+
+-- name: forget_session_turns
+DELETE FROM turn WHERE session = :session
+
+-- name: find_note
+SELECT note, host_key, text, context, metadata, session FROM note WHERE bank = :bank AND id = :id
+
+-- name: forget_note
+DELETE FROM note WHERE note = :note
+
+-- name: drop_waiting
+DELETE FROM delivery WHERE bank = :bank AND document = :document AND kind IN ('turns', 'note')
+
+-- name: blank_session
+UPDATE session
+   SET id = :id, platform = NULL, user = NULL, chat = NULL, thread = NULL, agent = NULL, tags = '[]', metadata = '{}',
+       batched_turn = last_turn, forgotten_at = :at
+ WHERE session = :session
+
+-- name: bank_texts
+SELECT t.messages FROM turn t JOIN session s ON s.session = t.session WHERE s.bank = :bank
+UNION ALL SELECT text FROM note WHERE bank = :bank
+
+-- name: forget_bank_rewinds
+DELETE FROM rewound WHERE viewer IN (SELECT session FROM session WHERE bank = :bank)
+
+-- name: forget_bank_deliveries
+DELETE FROM delivery WHERE bank = :bank
+
+-- name: forget_bank_turns
+DELETE FROM turn WHERE session IN (SELECT session FROM session WHERE bank = :bank)
+
+-- name: forget_bank_notes
+DELETE FROM note WHERE bank = :bank
+
+-- name: forget_bank_parents
+UPDATE session SET parent = NULL, kind = 'fresh' WHERE bank = :bank
+
+-- name: forget_bank_marks
+DELETE FROM forgotten WHERE bank = :bank
+
+-- name: forget_bank_sessions
+DELETE FROM session WHERE bank = :bank
+
+-- name: drop_bank
+DELETE FROM bank WHERE bank = :bank AND NOT EXISTS (SELECT 1 FROM session s WHERE s.bank = bank.bank)
+   AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.bank = bank.bank AND d.state = 'waiting')
+
+-- name: surviving_texts
+SELECT messages FROM turn
+UNION ALL SELECT metadata FROM turn
+UNION ALL SELECT text FROM note
+UNION ALL SELECT coalesce(context, '') || metadata || tags FROM note
+UNION ALL SELECT id || metadata || tags FROM session

@@ -1,0 +1,16 @@
+"""The journal's SQL, read once from the files beside this one."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from types import MappingProxyType
+
+from threadline.database import Schema, named_queries
+
+_FOLDER = files(__package__)
+
+#: The named queries of `queries.sql`.
+SQL = MappingProxyType(named_queries(_FOLDER.joinpath("queries.sql").read_text("utf-8")))
+
+#: What `journal.db` must look like.
+SCHEMA = Schema(application_id=0x54484A31, version=1, create=_FOLDER.joinpath("schema.sql").read_text("utf-8"))

@@ -1,0 +1,333 @@
+"""The one wiring module: opens a data directory and joins the parts into a memory."""
+
+from __future__ import annotations
+
+import atexit
+import threading
+import time
+import weakref
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from threadline.backends.base import Backend
+from threadline.delivery.writer import Writer
+from threadline.documents import Recalled
+from threadline.errors import ClosedError, InputError
+from threadline.journal import forgetting
+from threadline.journal.figures import BankStatus, bank_status
+from threadline.journal.journal import Journal, SessionSummary
+from threadline.journal.outbox import JournalOutbox
+from threadline.prefetch.prefetch import Prefetcher
+from threadline.proof import Proof, search
+from threadline.session.checks import check_bank
+from threadline.session.context import Context
+from threadline.session.recall import MAX_TOKENS, check_query, recall_bank
+from threadline.session.session import Session, add_note, open_session
+from threadline.settings import Settings
+from threadline.turns import Identity, Json, Note
+
+
+class Memory:
+    """One bank of a data directory, open. Any thread may use it; so may several processes at once.
+
+    Use `Memory.open`. Closing it (or leaving its `with` block) delivers what it can within `shutdown_seconds`;
+    the rest is in the journal and is delivered at the next start.
+    """
+
+    def __init__(self, settings: Settings, backend: Backend | None = None) -> None:
+        name = check_bank(settings.bank)
+        self._settings = settings
+        self._closed = False
+        self._lock = threading.Lock()
+        journal = Journal(settings.home, settings.durability)
+        try:
+            bank = journal.bank(name, settings.redact)
+            outbox = JournalOutbox(journal)
+            outbox.adopt()
+        except BaseException:
+            journal.close()
+            raise
+        backend = backend or embedded_backend(settings)
+        prefetcher: Prefetcher[list[Recalled]] = Prefetcher()
+        writer = Writer(outbox, backend, on_idle=outbox.checkpoint, on_exit=lambda: _let_go(backend, journal))
+        self._context = Context(settings, journal, bank, backend, outbox, writer, prefetcher)
+        if bank.redact:
+            threading.Thread(target=_warm_redaction, name="threadline-warm", daemon=True).start()
+        writer.start()
+        writer.wake()
+        _close_at_exit(self)
+
+    @classmethod
+    def open(
+        cls,
+        home: str | Path | None = None,
+        *,
+        bank: str | None = None,
+        backend: Backend | None = None,
+        **settings: Any,
+    ) -> Self:
+        """Open a bank, made when new. What a crash left undelivered is delivered from now on.
+
+        Args:
+            home: the data directory; None: `THREADLINE_HOME`, else `~/.threadline`.
+            bank: the bank; None: the setting `bank`, else `default`.
+            backend: what remembers; None: the embedded engine.
+            settings: any other of `threadline.Settings`, such as `embedder="none"` or `retain_every_n_turns=4`.
+
+        Raises:
+            SettingsError: a setting is unknown or has a bad value.
+            InvalidBankError: the name cannot be used, or differs from an existing bank's only in case.
+            StorageError: the data directory cannot be used.
+        """
+        return cls(Settings.load(home, bank=bank, **settings), backend)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Memory {self.bank!r} in {self._settings.home}>"
+
+    @property
+    def bank(self) -> str:
+        """The name of the bank."""
+        return self._context.bank.name
+
+    @property
+    def settings(self) -> Settings:
+        """What this memory was opened with."""
+        return self._settings
+
+    # Sessions
+
+    def session(
+        self,
+        session: str,
+        *,
+        identity: Identity | None = None,
+        tags: Sequence[str] | None = None,
+        metadata: Mapping[str, Json] | None = None,
+    ) -> Session:
+        """Open a session, new or old. Several may be open at once.
+
+        Args:
+            session: the id its host gives it.
+            identity: where it comes from; kept, and delivered as metadata.
+            tags: delivered with its turns; recall can be narrowed to them.
+            metadata: delivered with its turns.
+
+        Raises:
+            InvalidIdError: the id cannot be used.
+            ForgottenError: the session was forgotten.
+        """
+        return open_session(self._alive(), session, identity, tags, metadata)
+
+    def sessions(self) -> list[SessionSummary]:
+        """All sessions of the bank and how they descend from each other, oldest first."""
+        context = self._alive()
+        return context.journal.sessions(context.bank)
+
+    def find_session(self, session: str) -> Session:
+        """A session that exists.
+
+        Raises:
+            UnknownSessionError: there is none of that id.
+        """
+        context = self._alive()
+        return Session(context, context.journal.get_session(context.bank, session))
+
+    # Memories
+
+    def retain(
+        self,
+        text: str,
+        *,
+        tags: Sequence[str] = (),
+        context: str | None = None,
+        occurred_at: datetime | None = None,
+        host_key: str | None = None,
+        metadata: Mapping[str, Json] | None = None,
+    ) -> Note:
+        """Retain something on purpose, as the bank's own. It is journaled when this returns.
+
+        The arguments are those of `Session.note`.
+
+        Raises:
+            InvalidTurnError: the text is empty or too large.
+        """
+        return add_note(self._alive(), None, text, tags, context, occurred_at, host_key, metadata)
+
+    def recall(
+        self,
+        query: str,
+        *,
+        max_tokens: int = MAX_TOKENS,
+        limit: int = 50,
+        tags: Sequence[str] = (),
+        fresh: bool = False,
+    ) -> list[Recalled]:
+        """Find memories in the whole bank, best first. The arguments are those of `Session.recall`."""
+        context = self._alive()
+        query = check_query(query, max_tokens, limit)
+        if fresh:
+            self.flush(self._settings.fresh_seconds)
+        return recall_bank(context, query, max_tokens, limit, tags)
+
+    def notes(self) -> list[Note]:
+        """Every note of the bank, in order."""
+        context = self._alive()
+        return context.journal.notes(context.bank)
+
+    def rebuild(self, *, from_journal: bool = False) -> int:
+        """Make everything derived again: from the stored documents, or from the journal.
+
+        Args:
+            from_journal: deliver every turn and note of the bank again into an empty backend, for when the
+                bank's own files are lost or damaged. Returns once that is done.
+
+        Returns:
+            The number of memories.
+        """
+        context = self._alive()
+        if from_journal:
+            context.outbox.redeliver(context.bank, lambda: context.backend.forget_bank(self.bank))
+            while not context.wait_for_delivery(60.0):
+                if self.status().last_error:
+                    break
+            return context.backend.figures(self.bank).memories
+        return context.backend.rebuild(self.bank)
+
+    # Delivery
+
+    def flush(self, seconds: float = 30.0) -> bool:
+        """Deliver everything said so far, and wait for it.
+
+        Returns:
+            Whether it is all delivered; False when `seconds` were not enough (it goes on).
+        """
+        context = self._alive()
+        context.journal.close_batches(bank=context.bank)
+        return context.wait_for_delivery(seconds)
+
+    def status(self) -> BankStatus:
+        """How the bank and its delivery are."""
+        context = self._alive()
+        return bank_status(context.journal, context.bank, context.writer.trouble, context.backend)
+
+    def close(self, seconds: float | None = None) -> None:
+        """Deliver what can be delivered in time, and let go of everything. Calling it twice is no error.
+
+        Args:
+            seconds: how long it may take; None: `shutdown_seconds`.
+        """
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        seconds = self._settings.shutdown_seconds if seconds is None else seconds
+        deadline = time.monotonic() + seconds
+        self._context.journal.close_batches()
+        self._context.prefetcher.close()
+        self._context.writer.stop(deadline - time.monotonic())
+
+    # Forgetting
+
+    def forget(
+        self,
+        *,
+        session: str | None = None,
+        turn: int | None = None,
+        document: str | None = None,
+        everything: bool = False,
+        seconds: float = 30.0,
+    ) -> Proof:
+        """Forget a turn, a session, a document or the whole bank, everywhere, and prove it.
+
+        What is forgotten is removed from the journal and from the backend, every file is compacted, and then
+        every file of the data directory is searched for what was forgotten.
+
+        Args:
+            session: all of this session, or with `turn` one turn of it.
+            document: a document as recall names it: `note:<id>` or `session:<id>`.
+            everything: the whole bank; this memory is closed by it.
+            seconds: how long to wait for the backend.
+
+        Returns:
+            What was searched and found. `complete` is False when the backend could not do it in time; then it
+            is done as soon as it can.
+
+        Raises:
+            UnknownSessionError, UnknownTurnError, InvalidIdError: there is no such thing.
+            InputError: not exactly one thing was named.
+        """
+        context = self._alive()
+        texts = self._forget(session, turn, document, everything)
+        complete = context.wait_for_delivery(seconds)
+        if complete and everything:
+            forgetting.drop_bank(context.journal, context.bank)
+        survivors = forgetting.surviving_texts(context.journal)
+        proof = search(self._settings.home, texts, survivors, complete)
+        if everything:
+            self.close()
+        return proof
+
+    def _forget(
+        self, session: str | None, turn: int | None, document: str | None, everything: bool
+    ) -> list[str]:
+        context = self._alive()
+        if sum((session is not None, document is not None, everything)) != 1 or (turn and session is None):
+            raise InputError("Name one thing to forget: a session (and a turn of it), a document, or everything.")
+        if everything:
+            return forgetting.forget_bank(context.journal, context.bank)
+        if document is not None:
+            return forgetting.forget_document(context.journal, context.bank, document)
+        record = context.journal.get_session(context.bank, session or "")
+        if turn is not None:
+            return forgetting.forget_turn(context.journal, context.bank, record, turn)
+        return forgetting.forget_session(context.journal, context.bank, record)
+
+    def _alive(self) -> Context:
+        if self._closed:
+            raise ClosedError("This memory was closed; open it again with Memory.open.")
+        return self._context
+
+
+def embedded_backend(settings: Settings) -> Backend:
+    """The embedded engine, as the settings describe it."""
+    from threadline.backends.embedded import EmbeddedBackend
+    from threadline.engine.models.minilm import MiniLM
+
+    return EmbeddedBackend(settings.home, MiniLM() if settings.embedder == "minilm" else None)
+
+
+def _let_go(backend: Backend, journal: Journal) -> None:
+    """Called by whoever uses them last: the writer's thread, also when closing did not wait for it."""
+    backend.close()
+    journal.close()
+
+
+def _warm_redaction() -> None:
+    """The rules take 100 ms to load: not on the road of the first turn."""
+    from threadline.redaction import warm
+
+    warm()
+
+
+def _close_at_exit(memory: Memory) -> None:
+    """Close a memory that is still open when the interpreter ends."""
+    reference = weakref.ref(memory)
+
+    def close() -> None:
+        found = reference()
+        if found is not None:
+            found.close()
+
+    atexit.register(close)
+    weakref.finalize(memory, atexit.unregister, close)

@@ -1,0 +1,85 @@
+"""The proof of a forget: every file of the data directory is searched for what was forgotten."""
+
+from __future__ import annotations
+
+import json
+import mmap
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+_WINDOW = 24  # bytes: long enough to be somebody's words, short enough to fit what a page border cuts off
+_WINDOWS_PER_TEXT = 64
+_WORD = 10  # letters: shorter words stand in too many texts to say whose they are
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Bytes of a forgotten text that a file still holds."""
+
+    path: Path
+    offset: int
+    found: str
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a search of the data directory found.
+
+    Attributes:
+        texts: how many texts were looked for.
+        files: how many files were searched, `bytes` in all.
+        traces: what was found of them; empty when the forget is complete.
+        complete: the backend has forgotten too. If not, the deadline came first: it is done at the next
+            opportunity, and `traces` says what is left until then.
+    """
+
+    texts: int
+    files: int
+    bytes: int
+    traces: tuple[Trace, ...]
+    complete: bool = True
+
+
+def search(home: Path, texts: Sequence[str], surviving: Iterable[str], complete: bool = True) -> Proof:
+    """Search every file under `home` for pieces of the texts.
+
+    Pieces that a surviving text has too are nobody's trace and are left out.
+    """
+    from ahocorasick_rs import BytesAhoCorasick
+
+    needles = sorted({needle for text in texts for needle in _needles(text)})
+    paths = sorted(path for path in home.rglob("*") if path.is_file() and path.stat().st_size)
+    traces: list[Trace] = []
+    if needles:
+        automaton = BytesAhoCorasick(needles)
+        for path in paths:
+            traces += [Trace(path, at, needles[which].decode("utf-8", "replace")) for which, at in _find(automaton, path)]
+    if traces:
+        traces = _without_surviving(traces, surviving)
+    return Proof(len(texts), len(paths), sum(path.stat().st_size for path in paths), tuple(traces), complete)
+
+
+def _find(automaton: object, path: Path) -> list[tuple[int, int]]:
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return [(which, start) for which, start, _ in automaton.find_matches_as_indexes(content)]  # type: ignore[attr-defined]
+
+
+def _needles(text: str) -> set[bytes]:
+    """Windows spread over the text, as files hold them: plain and as JSON; and its long words in lower case."""
+    needles: set[bytes] = set()
+    for form in (text, json.dumps(text, ensure_ascii=False)[1:-1]):
+        raw = form.encode("utf-8", "replace")
+        step = max(_WINDOW, len(raw) // _WINDOWS_PER_TEXT)
+        starts = {*range(0, max(1, len(raw) - _WINDOW + 1), step), max(0, len(raw) - _WINDOW)}
+        needles |= {window for at in starts if len(window := raw[at : at + _WINDOW]) >= min(_WINDOW, 8)}
+    words = {word for word in text.split() if word.isalnum() and len(word) >= _WORD}
+    return needles | {word.lower()[:_WORD].encode() for word in words}
+
+
+def _without_surviving(traces: list[Trace], surviving: Iterable[str]) -> list[Trace]:
+    remaining = {trace.found for trace in traces}
+    for text in surviving:
+        forms = (text, text.lower(), json.dumps(text, ensure_ascii=False))
+        remaining = {found for found in remaining if not any(found in form for form in forms)}
+    return [trace for trace in traces if trace.found in remaining]

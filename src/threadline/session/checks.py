@@ -1,0 +1,110 @@
+"""What a host may hand in: ids, texts, times. Bad input is refused here, before anything is written."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import get_args
+
+from threadline.errors import InvalidBankError, InvalidIdError, InvalidTurnError
+from threadline.turns import Message, Role
+
+LONGEST_ID = 1024
+LONGEST_BANK = 256
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_REPLACEMENT = "\ufffd"
+
+
+def check_id(value: object, what: str = "session id") -> str:
+    """An id as the host gives it: any printable text up to 1,024 characters, slashes and dots included.
+
+    Raises:
+        InvalidIdError: it is anything else.
+    """
+    if not isinstance(value, str):
+        raise InvalidIdError(f"A {what} must be text, not {type(value).__name__}.")
+    if not value.strip():
+        raise InvalidIdError(f"A {what} must not be empty.")
+    if len(value) > LONGEST_ID:
+        raise InvalidIdError(f"A {what} may have {LONGEST_ID} characters; this one has {len(value)}.")
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
+        raise InvalidIdError(f"The {what} {value[:80]!r} contains control characters or broken Unicode.")
+    return value
+
+
+def check_bank(value: object) -> str:
+    """The name of a bank: as an id, up to 256 characters.
+
+    Raises:
+        InvalidBankError: it is anything else.
+    """
+    try:
+        name = check_id(value, "bank name")
+    except InvalidIdError as error:
+        raise InvalidBankError(str(error)) from error
+    if len(name) > LONGEST_BANK:
+        raise InvalidBankError(f"A bank name may have {LONGEST_BANK} characters; this one has {len(name)}.")
+    return name
+
+
+def clean_text(value: object) -> str:
+    """The text without what no storage keeps faithfully: lone surrogates and NUL become U+FFFD.
+
+    Raises:
+        InvalidTurnError: it is not text.
+    """
+    if not isinstance(value, str):
+        raise InvalidTurnError(f"A message must be text, not {type(value).__name__}; decode or dump it first.")
+    if "\0" in value:
+        value = value.replace("\0", _REPLACEMENT)
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        value = _SURROGATES.sub(_REPLACEMENT, value)
+    return value
+
+
+def check_messages(messages: Sequence[Message], max_megabytes: float) -> None:
+    """Refuse a turn with nothing in it, or larger than the limit.
+
+    Raises:
+        InvalidTurnError: one of these, or a role that is none.
+    """
+    if not any(message.text.strip() for message in messages):
+        raise InvalidTurnError("A turn must have some text in it; this one is empty.")
+    for message in messages:
+        if message.role not in get_args(Role):
+            raise InvalidTurnError(f"A message's role is one of {', '.join(get_args(Role))}, not {message.role!r}.")
+    check_size(sum(len(message.text) for message in messages), max_megabytes)
+
+
+def check_size(characters: int, max_megabytes: float) -> None:
+    """Refuse what is larger than the limit.
+
+    Raises:
+        InvalidTurnError: it is.
+    """
+    if characters > max_megabytes * 1_000_000:
+        raise InvalidTurnError(
+            f"It has {characters / 1e6:.1f} million characters, more than max_turn_megabytes = {max_megabytes:g} "
+            "allows; shorten it, or raise the setting."
+        )
+
+
+def check_time(value: datetime | None) -> datetime:
+    """The time with its zone; now when there is none. A time without a zone is local time.
+
+    Raises:
+        InvalidTurnError: it is not a time.
+    """
+    if value is None:
+        return datetime.now(UTC).astimezone()
+    if not isinstance(value, datetime):
+        raise InvalidTurnError(f"A time must be a datetime, not {type(value).__name__}.")
+    try:
+        return value if value.tzinfo else value.astimezone()
+    except (OverflowError, ValueError, OSError) as error:
+        raise InvalidTurnError(f"The time {value!r} is out of range.") from error

@@ -1,0 +1,52 @@
+"""Recall with the journal's eyes: the backend finds, the journal says what may be seen and whose it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from threadline.documents import Query, Recalled, Scope
+from threadline.errors import InputError
+from threadline.journal.journal import SessionRecord
+from threadline.session.checks import clean_text
+from threadline.session.context import Context
+
+#: The token budget of a recall that names none.
+MAX_TOKENS = 4096
+
+
+def check_query(query: str, max_tokens: int, limit: int) -> str:
+    """The query, cleaned.
+
+    Raises:
+        InputError: it is not text, or a number is not positive.
+    """
+    for name, value in (("max_tokens", max_tokens), ("limit", limit)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise InputError(f"{name} must be a whole number from 1, not {value!r}.")
+    return clean_text(query)
+
+
+def recall_session(
+    context: Context, session: SessionRecord, query: str, max_tokens: int, limit: int, tags: Sequence[str]
+) -> list[Recalled]:
+    """Recall what one session may see: its lineage up to each fork, without what was taken back."""
+    scope = context.journal.session_scope(session)
+    return _recall(context, Query(query, scope, max_tokens, limit, tuple(tags)))
+
+
+def recall_bank(context: Context, query: str, max_tokens: int, limit: int, tags: Sequence[str]) -> list[Recalled]:
+    """Recall over the whole bank, without what was taken back everywhere.
+
+    A turn that its own session took back, but a branch kept, is shown as the branch's.
+    """
+    scope, kept = context.journal.bank_scope(context.bank)
+    found = _recall(context, Query(query, scope, max_tokens, limit, tuple(tags)))
+    keepers = {(turn.document, turn.number): turn.session for turn in kept}
+    return [replace(f, session=keepers.get((f.document, f.turn or 0), f.session)) for f in found]
+
+
+def _recall(context: Context, query: Query) -> list[Recalled]:
+    if query.scope == Scope(documents={}):
+        return []
+    return context.backend.recall(context.bank.name, query)

@@ -1,0 +1,330 @@
+"""A conversation as its host lives it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Literal
+
+from threadline.documents import Recalled
+from threadline.errors import InputError
+from threadline.journal.journal import SessionRecord
+from threadline.prefetch.prefetch import Token
+from threadline.redaction import redact
+from threadline.session import checks
+from threadline.session.context import Context
+from threadline.session.recall import MAX_TOKENS, check_query, recall_bank, recall_session
+from threadline.turns import Identity, Json, Message, Note, Turn
+
+Scope = Literal["session", "bank"]
+
+
+class Session:
+    """One conversation. It holds its id and nothing that could get lost; any thread may use it.
+
+    Get one from `Memory.session`, or from another session's `branch`, `continuation` or `switch`.
+    """
+
+    def __init__(self, context: Context, record: SessionRecord) -> None:
+        self._context = context
+        self._record = record
+
+    def __repr__(self) -> str:
+        return f"<Session {self.id!r} of bank {self._context.bank.name!r}>"
+
+    @property
+    def id(self) -> str:
+        """The id its host gave it."""
+        return self._record.id
+
+    # What is said
+
+    def add_turn(
+        self,
+        user: str | None = None,
+        assistant: str | None = None,
+        *,
+        messages: Sequence[Message] | None = None,
+        occurred_at: datetime | None = None,
+        host_key: str | None = None,
+        metadata: Mapping[str, Json] | None = None,
+    ) -> Turn:
+        """Record a turn: one user message and what the agent answered and did.
+
+        When this returns, the turn is kept. It is delivered to the backend in the background.
+
+        Args:
+            user, assistant: what was said. Either may be missing.
+            messages: everything that was said and done, in order, instead of `user` and `assistant`.
+            occurred_at: when; now if not given; local time if it has no zone.
+            host_key: the host's key of the turn; submitting a key again returns the turn it already is.
+            metadata: kept with the turn.
+
+        Raises:
+            InvalidTurnError: there is nothing in it, or too much.
+            ForgottenError: the session, or a turn of this key, was forgotten.
+            StorageError: it could not be written; nothing was.
+        """
+        context = self._context
+        messages, redactions = self._prepare(_messages(user, assistant, messages))
+        turn = context.journal.append_turn(
+            self._record,
+            messages,
+            occurred_at=checks.check_time(occurred_at),
+            host_key=None if host_key is None else checks.check_id(host_key, "host key"),
+            metadata=metadata,
+            redactions=redactions,
+            batch_size=context.settings.retain_every_n_turns,
+        )
+        context.writer.wake()
+        if context.settings.retain_every_n_turns > 1:
+            context.writer.remind(self._record.key, context.settings.idle_seconds, self._close_idle_batch)
+        return turn
+
+    def note(
+        self,
+        text: str,
+        *,
+        tags: Sequence[str] = (),
+        context: str | None = None,
+        occurred_at: datetime | None = None,
+        host_key: str | None = None,
+        metadata: Mapping[str, Json] | None = None,
+    ) -> Note:
+        """Retain something on purpose, as the session's own and not part of a turn.
+
+        Args:
+            tags: recall can be narrowed to them.
+            context: what the text is about, where it does not say so itself.
+            host_key: submitting a key again returns the note it already is.
+
+        Raises:
+            InvalidTurnError: the text is empty or too large.
+        """
+        return add_note(self._context, self._record, text, tags, context, occurred_at, host_key, metadata)
+
+    def turns(self) -> list[Turn]:
+        """The turns said in this session itself, taken back or not, in order."""
+        return self._context.journal.turns(self._record)
+
+    def history(self) -> list[Turn]:
+        """What this session sees: the turns it inherited and its own, without what was taken back."""
+        return self._context.journal.history(self._record)
+
+    def notes(self) -> list[Note]:
+        """The notes of this session."""
+        return self._context.journal.notes(self._context.bank, self._record)
+
+    # Where it goes
+
+    def branch(self, session: str, *, at_turn: int | None = None) -> Session:
+        """A new session that sees this one up to here, and not what this one says next.
+
+        Args:
+            at_turn: the last of this session's own turns that it sees; 0 for none; the latest if not given.
+
+        Raises:
+            LineageError: there is such a session already that did not branch off like this.
+            UnknownTurnError: there is no such turn.
+        """
+        return self._fork(session, "branch", at_turn)
+
+    def continuation(self, session: str) -> Session:
+        """The same conversation under a new id, as after a compression: it sees all of this one.
+
+        Raises:
+            LineageError: there is such a session already that does not continue this one.
+        """
+        return self._fork(session, "continuation", None)
+
+    def switch(self, session: str) -> Session:
+        """Go to another session, new or old: what is buffered here is delivered, prefetches made here are void."""
+        target = open_session(self._context, session)
+        if target.id != self.id:
+            self._context.journal.leave(self._record)
+            self._context.writer.wake()
+        return target
+
+    def rewind(self, turns: int = 1) -> list[tuple[str, int]]:
+        """Take back the last turns (`/undo`): from now on no recall returns them.
+
+        A branch forked before keeps them: there they were never taken back. A session that takes back turns
+        that it inherited does so for itself alone.
+
+        Returns:
+            (session id, turn number) of what was taken back, the last first.
+
+        Raises:
+            UnknownTurnError: there are not that many; none is taken back.
+        """
+        if isinstance(turns, bool) or not isinstance(turns, int) or turns < 1:
+            raise InputError(f"turns must be a whole number from 1, not {turns!r}.")
+        taken_back = self._context.journal.rewind(self._context.bank, self._record, turns)
+        self._context.writer.wake()
+        return taken_back
+
+    def flush(self) -> None:
+        """Deliver what is buffered, without waiting for it."""
+        self._context.journal.close_batches(session=self._record)
+        self._context.writer.wake()
+
+    def end(self) -> None:
+        """The conversation is over: what is buffered is delivered. Opening the session again resumes it."""
+        self._context.journal.leave(self._record, end=True)
+        self._context.writer.wake()
+
+    # What is remembered
+
+    def recall(
+        self,
+        query: str,
+        *,
+        max_tokens: int = MAX_TOKENS,
+        limit: int = 50,
+        scope: Scope = "session",
+        tags: Sequence[str] = (),
+        fresh: bool = False,
+    ) -> list[Recalled]:
+        """Find memories for a query, best first.
+
+        Args:
+            max_tokens: the most tokens that the texts returned may take together.
+            limit: the most memories returned.
+            scope: `session`: this session and its ancestors up to each fork; `bank`: everything in the bank.
+            tags: only what carries all of these.
+            fresh: wait first until everything said so far is delivered, for `fresh_seconds` at most.
+
+        Raises:
+            InputError: the query is not text, or a number is not positive.
+            EmbedderError: the embedding model cannot be loaded.
+        """
+        query = check_query(query, max_tokens, limit)
+        if fresh:
+            self.flush()
+            self._context.wait_for_delivery(self._context.settings.fresh_seconds)
+        if scope == "bank":
+            return recall_bank(self._context, query, max_tokens, limit, tags)
+        if scope == "session":
+            return recall_session(self._context, self._record, query, max_tokens, limit, tags)
+        raise InputError(f"scope must be 'session' or 'bank', not {scope!r}.")
+
+    def prefetch(self, query: str, *, max_tokens: int = MAX_TOKENS, limit: int = 50, scope: Scope = "session") -> None:
+        """Begin a recall in the background, for `prefetched` to return. Returns at once."""
+        token = self._token(query, max_tokens, limit, scope)
+        self._context.prefetcher.begin(
+            token, lambda: self.recall(query, max_tokens=max_tokens, limit=limit, scope=scope)
+        )
+
+    def prefetched(
+        self,
+        query: str,
+        deadline: float,
+        *,
+        max_tokens: int = MAX_TOKENS,
+        limit: int = 50,
+        scope: Scope = "session",
+    ) -> list[Recalled]:
+        """What `prefetch` found for this query, else what a recall finds now, else nothing.
+
+        Nothing that was recalled for another session or query, or before a switch, rewind or forget, is returned.
+
+        Args:
+            deadline: how long to wait, in seconds.
+
+        Raises:
+            ThreadlineError: what the recall raised.
+        """
+        token = self._token(query, max_tokens, limit, scope)
+        found = self._context.prefetcher.take(
+            token, lambda: self.recall(query, max_tokens=max_tokens, limit=limit, scope=scope), deadline
+        )
+        stale = token != self._token(query, max_tokens, limit, scope)
+        return [] if found is None or stale else found
+
+    # Parts of the above
+
+    def _prepare(self, messages: Sequence[Message]) -> tuple[list[Message], int]:
+        cleaned = [replace(message, text=checks.clean_text(message.text)) for message in messages]
+        checks.check_messages(cleaned, self._context.settings.max_turn_megabytes)
+        if not self._context.bank.redact:
+            return cleaned, 0
+        redacted = [redact(message.text) for message in cleaned]
+        return (
+            [replace(message, text=text) for message, (text, _) in zip(cleaned, redacted, strict=True)],
+            sum(count for _, count in redacted),
+        )
+
+    def _fork(self, session: str, kind: Literal["branch", "continuation"], at_turn: int | None) -> Session:
+        if at_turn is not None and (isinstance(at_turn, bool) or not isinstance(at_turn, int)):
+            raise InputError(f"at_turn must be a whole number, not {at_turn!r}.")
+        record = self._context.journal.fork(
+            self._context.bank, self._record, checks.check_id(session), kind, at_turn
+        )
+        self._context.writer.wake()
+        return Session(self._context, record)
+
+    def _token(self, query: str, max_tokens: int, limit: int, scope: Scope) -> Token:
+        session = (self._context.bank.key, self._record.key)
+        return Token(session, self._context.journal.epoch(self._record), (query, max_tokens, limit, scope))
+
+    def _close_idle_batch(self) -> None:
+        self._context.journal.close_batches(session=self._record)
+
+
+def open_session(
+    context: Context,
+    session: str,
+    identity: Identity | None = None,
+    tags: Sequence[str] | None = None,
+    metadata: Mapping[str, Json] | None = None,
+) -> Session:
+    """The session of that id, made when new."""
+    record = context.journal.open_session(context.bank, checks.check_id(session), identity, tags, metadata)
+    return Session(context, record)
+
+
+def add_note(
+    context: Context,
+    session: SessionRecord | None,
+    text: str,
+    tags: Sequence[str],
+    about: str | None,
+    occurred_at: datetime | None,
+    host_key: str | None,
+    metadata: Mapping[str, Json] | None,
+) -> Note:
+    """Retain a note, of a session or of the bank itself."""
+    text = checks.clean_text(text)
+    if not text.strip():
+        raise checks.InvalidTurnError("A note must have some text in it; this one is empty.")
+    checks.check_size(len(text), context.settings.max_turn_megabytes)
+    text, redactions = redact(text) if context.bank.redact else (text, 0)
+    note = Note(
+        id=uuid.uuid4().hex,
+        session=session.id if session else None,
+        text=text,
+        occurred_at=checks.check_time(occurred_at),
+        context=about,
+        tags=tuple(checks.check_id(tag, "tag") for tag in tags),
+        metadata=metadata or {},
+    )
+    kept = context.journal.append_note(context.bank, session, note, host_key=host_key, redactions=redactions)
+    context.writer.wake()
+    return kept
+
+
+def _messages(
+    user: str | None, assistant: str | None, messages: Sequence[Message] | None
+) -> Sequence[Message]:
+    if messages is not None:
+        if user is not None or assistant is not None:
+            raise InputError("Give a turn either messages, or user and assistant, not both.")
+        return messages
+    said: list[Message] = []
+    if user is not None:
+        said.append(Message("user", user))
+    if assistant is not None:
+        said.append(Message("assistant", assistant))
+    return said

@@ -1,0 +1,146 @@
+"""One typed object for everything that can be set, and where its values come from.
+
+In order: what the caller passes, the environment (`THREADLINE_<NAME>`), `config.toml` in the data directory,
+the defaults below.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from threadline.database import Durability
+from threadline.errors import SettingsError
+
+EmbedderName = Literal["minilm", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set.
+
+    Attributes:
+        home: the data directory.
+        bank: the bank that is opened when none is named.
+        durability: `process`: a turn survives the death of the process; `power`: also that of the machine.
+        embedder: `minilm`: words and meaning; `none`: words only, with no model in memory.
+        retain_every_n_turns: how many turns of a session are delivered together.
+        idle_seconds: an unfinished batch is delivered after this long without a turn.
+        redact: whether secrets are taken out before anything is written; unset: as the bank was made, on at first.
+        shutdown_seconds: how long closing may take; what is not delivered by then is delivered at the next start.
+        fresh_seconds: how long a recall that asks for it waits for what is still on its way.
+        max_turn_megabytes: the largest turn or note that is taken.
+    """
+
+    home: Path = Path("~/.threadline")
+    bank: str = "default"
+    durability: Durability = "process"
+    embedder: EmbedderName = "minilm"
+    retain_every_n_turns: int = 1
+    idle_seconds: float = 30.0
+    redact: bool | None = None
+    shutdown_seconds: float = 5.0
+    fresh_seconds: float = 5.0
+    max_turn_megabytes: float = 32.0
+
+    @classmethod
+    def load(cls, home: str | Path | None = None, environ: Mapping[str, str] | None = None, **given: Any) -> Settings:
+        """Put the settings together.
+
+        Args:
+            home: the data directory; None: `THREADLINE_HOME`, else `~/.threadline`.
+            given: values that win over the environment and the file; None counts as not given.
+
+        Raises:
+            SettingsError: a setting is unknown or has a bad value; the message says where it comes from.
+        """
+        environ = os.environ if environ is None else environ
+        chosen = Path(home or environ.get("THREADLINE_HOME") or cls().home).expanduser().absolute()
+        settings = replace(cls(), home=chosen)
+        settings = _apply(settings, _from_file(chosen / "config.toml"), str(chosen / "config.toml"))
+        settings = _apply(settings, _from_environment(environ), "the environment")
+        return _apply(settings, {k: v for k, v in given.items() if v is not None}, "the call")
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{path} cannot be read ({error}); mend it or move it away.") from error
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    names = {f.name for f in fields(Settings)} - {"home"}
+    return {name: text for name in names if (text := environ.get(f"THREADLINE_{name.upper()}"))}
+
+
+def _apply(settings: Settings, values: Mapping[str, Any], source: str) -> Settings:
+    known = {f.name for f in fields(Settings)} - {"home"}
+    for name, value in values.items():
+        if name not in known:
+            raise SettingsError(f"{source}: there is no setting {name!r}; there are {', '.join(sorted(known))}.")
+        settings = replace(settings, **{name: _convert(name, value, source)})
+    return settings
+
+
+def _convert(name: str, value: Any, source: str) -> Any:
+    try:
+        return _PARSERS[name](value)
+    except (TypeError, ValueError) as error:
+        raise SettingsError(f"{source}: {name} = {value!r} will not do: {error}.") from error
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError("it must be text")
+    return value
+
+
+def _choice(*choices: str) -> Any:
+    def parse(value: Any) -> str:
+        if value not in choices:
+            raise ValueError(f"it must be one of {', '.join(choices)}")
+        return str(value)
+
+    return parse
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, bool) or int(value) != float(value) or int(value) < 1:
+        raise ValueError("it must be a whole number from 1")
+    return int(value)
+
+
+def _positive(value: Any) -> float:
+    if isinstance(value, bool) or not 0 <= float(value) < float("inf"):
+        raise ValueError("it must be a number from 0")
+    return float(value)
+
+
+def _switch(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    switches = {"1": True, "true": True, "on": True, "yes": True, "0": False, "false": False, "off": False, "no": False}
+    if str(value).lower() not in switches:
+        raise ValueError("it must be on or off")
+    return switches[str(value).lower()]
+
+
+_PARSERS: Mapping[str, Any] = {
+    "bank": _text,
+    "durability": _choice(*get_args(Durability)),
+    "embedder": _choice(*get_args(EmbedderName)),
+    "retain_every_n_turns": _count,
+    "idle_seconds": _positive,
+    "redact": _switch,
+    "shutdown_seconds": _positive,
+    "fresh_seconds": _positive,
+    "max_turn_megabytes": _positive,
+}
