@@ -55,9 +55,9 @@ docs: $(READY) ## Write the generated pages of docs/
 
 lock: ## Lock the development dependencies anew
 	$(PYTHON) -m venv .venv-lock
-	.venv-lock/bin/python -m pip install --quiet --upgrade pip pip-tools
-	.venv-lock/bin/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-trusted-host --no-annotate \
-	  --group dev --output-file requirements-dev.txt pyproject.toml
+	.venv-lock/bin/python -m pip install --quiet uv
+	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-annotate \
+	  --no-header --group dev --output-file requirements-dev.txt pyproject.toml
 	rm -rf .venv-lock
 
 clean: ## Remove what was made

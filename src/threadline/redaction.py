@@ -133,12 +133,16 @@ def _upper_lower_digit(value: str) -> bool:
     return _has_digit(value) and value != value.lower() and value != value.upper()
 
 
+_DIGIT = re.compile(r"\d")
+_LETTER = re.compile(r"[^\W\d_]")
+
+
 def _has_digit(value: str) -> bool:
-    return any(character.isdigit() for character in value)
+    return _DIGIT.search(value) is not None
 
 
 def _has_letter(value: str) -> bool:
-    return any(character.isalpha() for character in value)
+    return _LETTER.search(value) is not None
 
 
 def _prefixed(kind: str, prefix: str, rest: str, check: Callable[[str], bool] = bool) -> _Rule:
@@ -264,12 +268,14 @@ def _library_rules() -> tuple[_Rule, ...]:
 
 
 def _matches(rule: _Rule, text: str) -> Iterator[Secret]:
+    covered = 0
     for match in rule.pattern.finditer(text):
         start, end = _body(match)
-        if _within_word(text, start) or not rule.check(text[start:end]):
+        if start < covered or _within_word(text, start) or not rule.check(text[start:end]):
             continue
         rest = _TOKEN_REST.match(text, end)
-        yield Secret(start, rest.end() if rest else end, rule.kind)
+        covered = rest.end() if rest else end
+        yield Secret(start, covered, rule.kind)
 
 
 def _body(match: re.Match[str]) -> tuple[int, int]:
@@ -331,10 +337,10 @@ def _url_passwords(text: str, literals: frozenset[str]) -> Iterator[Secret]:
 _CURL_USER = re.compile(
     r"""(?<!\S)(?:-u|--user|--proxy-user)[ =]?["']?[^\s:"']{1,128}:(?P<password>[^\s"']{1,256})"""
 )
+_WORD_AT_MOST = 65
 _SAID_BEFORE = re.compile(
     r"(?:is|as|=)[ \t](?:my|our|the|her|his|their)[ \t](?:[\w-]{1,20}[ \t]){0,2}pass(?:word|phrase|code)"
 )
-_LAST_WORD = re.compile(r"[^\s]{6,64}$")
 
 
 def _command_passwords(text: str, lowered: str, names: frozenset[str]) -> Iterator[Secret]:
@@ -346,14 +352,12 @@ def _command_passwords(text: str, lowered: str, names: frozenset[str]) -> Iterat
     if "pass" not in names:
         return
     for match in _SAID_BEFORE.finditer(lowered):
-        stop = match.start()
-        word = _LAST_WORD.search(text[max(0, stop - 65) : stop].rstrip(" \t"))
-        if word:
-            start = max(0, stop - 65) + word.start()
-            value = word[0].strip("\"'`*,.")
-            start += word[0].find(value)
-            if _digit_and_letter(value) and not _placeholder(value) and not _reference(value):
-                yield Secret(start, start + len(value), "password")
+        before = text[max(0, match.start() - _WORD_AT_MOST) : match.start()].rsplit(None, 1)
+        value = before[-1].strip("\"'`*,.") if before else ""
+        if len(value) < 6 or not _digit_and_letter(value) or _placeholder(value) or _reference(value):
+            continue
+        start = text.rindex(value, 0, match.start())
+        yield Secret(start, start + len(value), "password")
 
 
 # --- values that are named ------------------------------------------------------------------------------
@@ -387,7 +391,8 @@ _NAME = re.compile(
     )""",
     re.VERBOSE,
 )
-_BEFORE_FLAG = re.compile(r"(?:(?:^|\s)--[\w-]{0,40}|login[ \t]+\S{1,64}[ \t]+)$")
+_BEFORE_FLAG = re.compile(r"(?:(?:^|\s)--[\w-]{0,40}|login[ \t]{1,4}\S{1,64}[ \t]{1,4})$")
+_FLAG_AT_MOST = 78
 _OPENING = re.compile(r"""(?:[brfu@](?=["']))?(?P<quote>\\?["'`])""", re.IGNORECASE)
 _UNQUOTED = re.compile(r"""[^\s"'`<>]{1,256}""")
 _UNQUOTED_REST = re.compile(r"""[^\s"'`<>]*+""")
@@ -423,7 +428,7 @@ def _named_values(text: str, lowered: str, names: frozenset[str]) -> Iterator[Se
         if start < covered or not _is_name(match, text, lowered):
             continue
         start, end, value = _read_value(text, start, match)
-        if value.text and _is_secret(value):
+        if _is_secret(value):
             if not value.quoted and end - start >= 256:
                 end = _UNQUOTED_REST.match(text, end).end()  # type: ignore[union-attr]  # it matches anything
             covered = end
@@ -433,7 +438,10 @@ def _named_values(text: str, lowered: str, names: frozenset[str]) -> Iterator[Se
 def _is_name(match: re.Match[str], text: str, lowered: str) -> bool:
     if match["flag"]:
         start = match.start()
-        return _BEFORE_FLAG.search(lowered, max(0, start - 128), start) is not None
+        near = max(0, start - _FLAG_AT_MOST)
+        if lowered.find("--", near, start) < 0 and lowered.find("login", near, start) < 0:
+            return False
+        return _BEFORE_FLAG.search(lowered, near, start) is not None
     # PASS: and pass are what tests and doors do; as a name it is assigned, and lower case or part of one.
     if match.end("password") - match.start() == len("pass"):
         start = match.start()
@@ -464,12 +472,17 @@ def _read_value(text: str, start: int, match: re.Match[str]) -> tuple[int, int, 
 
 
 def _is_secret(value: _Value) -> bool:
-    text = value.text
-    if _placeholder(text) or (not value.quoted and _reference(text)):
+    if not _has_shape(value):
         return False
+    return not _placeholder(value.text) and (value.quoted or not _reference(value.text))
+
+
+def _has_shape(value: _Value) -> bool:
+    """Whether it looks enough like a secret for what its name and its place promise."""
+    text = value.text
     match value.name, value.how:
         case "header", _:
-            return _strong(text, 8) or (len(text) >= 20 and " " not in text)
+            return " " not in text and (_strong(text, 8) or len(text) >= 20)
         case "password", "assigned" | "flag":
             return _looks_like_password(value)
         case "secret", "assigned" | "flag" if value.quoted:
@@ -514,14 +527,20 @@ def _words(text: str) -> bool:
     return not _has_digit(text) and _NAMES_SOMETHING.search(text) is not None
 
 
+_DIGIT_OR_SIGN = re.compile(r"[\d!@#$%^&*+=~?|\\{}\[\]()<>]")
+
+
 def _mixed(text: str) -> bool:
     """Letters with digits, or with a sign that words do not have."""
-    return _has_letter(text) and any(c.isdigit() or c in "!@#$%^&*+=~?|\\{}[]()<>" for c in text[:256])
+    return _has_letter(text) and _DIGIT_OR_SIGN.search(text) is not None
+
+
+_SPACE = re.compile(r"\s")
 
 
 def _strong(text: str, least: int) -> bool:
     """Long, unbroken, letters with digits: what a machine makes, and not what a person writes."""
-    return len(text) >= least and _digit_and_letter(text) and not any(c.isspace() for c in text)
+    return len(text) >= least and _digit_and_letter(text) and _SPACE.search(text) is None
 
 
 _MEASURE = re.compile(
