@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
@@ -24,9 +24,9 @@ R = TypeVar("R")
 
 def _of_session(
     method: Callable[Concatenate[Session, P], R],
-) -> Callable[Concatenate[AsyncSession, P], Awaitable[R]]:
+) -> Callable[Concatenate[AsyncSession, P], Coroutine[Any, Any, R]]:
     @functools.wraps(method)
-    async def call(self: AsyncSession, *args: P.args, **kwargs: P.kwargs) -> R:
+    async def call(self: AsyncSession, /, *args: P.args, **kwargs: P.kwargs) -> R:
         return await asyncio.to_thread(method, self._session, *args, **kwargs)
 
     return call
@@ -34,9 +34,9 @@ def _of_session(
 
 def _to_session(
     method: Callable[Concatenate[Session, P], Session],
-) -> Callable[Concatenate[AsyncSession, P], Awaitable[AsyncSession]]:
+) -> Callable[Concatenate[AsyncSession, P], Coroutine[Any, Any, AsyncSession]]:
     @functools.wraps(method)
-    async def call(self: AsyncSession, *args: P.args, **kwargs: P.kwargs) -> AsyncSession:
+    async def call(self: AsyncSession, /, *args: P.args, **kwargs: P.kwargs) -> AsyncSession:
         return AsyncSession(await asyncio.to_thread(method, self._session, *args, **kwargs))
 
     return call
@@ -44,9 +44,9 @@ def _to_session(
 
 def _of_memory(
     method: Callable[Concatenate[Memory, P], R],
-) -> Callable[Concatenate[AsyncMemory, P], Awaitable[R]]:
+) -> Callable[Concatenate[AsyncMemory, P], Coroutine[Any, Any, R]]:
     @functools.wraps(method)
-    async def call(self: AsyncMemory, *args: P.args, **kwargs: P.kwargs) -> R:
+    async def call(self: AsyncMemory, /, *args: P.args, **kwargs: P.kwargs) -> R:
         return await asyncio.to_thread(method, self._memory, *args, **kwargs)
 
     return call
@@ -54,9 +54,9 @@ def _of_memory(
 
 def _memory_to_session(
     method: Callable[Concatenate[Memory, P], Session],
-) -> Callable[Concatenate[AsyncMemory, P], Awaitable[AsyncSession]]:
+) -> Callable[Concatenate[AsyncMemory, P], Coroutine[Any, Any, AsyncSession]]:
     @functools.wraps(method)
-    async def call(self: AsyncMemory, *args: P.args, **kwargs: P.kwargs) -> AsyncSession:
+    async def call(self: AsyncMemory, /, *args: P.args, **kwargs: P.kwargs) -> AsyncSession:
         return AsyncSession(await asyncio.to_thread(method, self._memory, *args, **kwargs))
 
     return call
@@ -106,7 +106,12 @@ class AsyncMemory:
 
     @classmethod
     def open(
-        cls, home: str | Path | None = None, *, bank: str | None = None, backend: Backend | None = None, **settings: Any
+        cls,
+        home: str | Path | None = None,
+        *,
+        bank: str | None = None,
+        backend: Backend | None = None,
+        **settings: Any,
     ) -> Self:
         """What `Memory.open` takes. Use it in `async with`."""
         return cls(Settings.load(home, bank=bank, **settings), backend)

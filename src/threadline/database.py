@@ -133,7 +133,7 @@ class Database:
         with self._lock:
             if not write.settled:
                 self._commit_waiting()
-        return write.outcome()
+        return write.outcome(self.path)
 
     def checkpoint(self) -> None:
         """Move what can be moved from the WAL into the file, without making anybody wait."""
@@ -179,15 +179,15 @@ class Database:
             error = ClosedError(f"{self.path.name} was closed; open the memory again to go on.")
             self._settle(self._take(), error)
             return
-        while group := self._take():
-            try:
-                with storage_errors(self.path):
-                    self._commit(group)
-            except StorageError as error:
-                self._settle(group, error)
-            except BaseException:
-                self._settle(group, StorageError(f"A write to {self.path} was interrupted; try it again."))
-                raise
+        group = self._take()
+        try:
+            with storage_errors(self.path):
+                self._commit(group)
+        except StorageError as error:
+            self._settle(group, error)
+        except BaseException:
+            self._settle(group, StorageError(f"A write to {self.path} was interrupted; try it again."))
+            raise
 
     def _take(self) -> list[_Write[Any]]:
         group: list[_Write[Any]] = []
@@ -199,14 +199,21 @@ class Database:
         names = tuple(write.name for write in group)
         self._writer.execute("BEGIN IMMEDIATE")
         try:
-            for write in group:
-                self._run(write)
+            if len(group) == 1:
+                group[0].result = group[0].work(self._writer)
+            else:
+                for write in group:
+                    self._run(write)
             if self.observer:
                 self.observer("commit", names)
             self._writer.execute("COMMIT")
-        except BaseException:
+        except BaseException as error:
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
+            if len(group) == 1 and isinstance(error, Exception):
+                group[0].error = error
+                group[0].settled = True
+                return
             raise
         if self.observer:
             self.observer("committed", names)
@@ -249,10 +256,10 @@ class _Write(Generic[T]):
         self.result: T | None = None
         self.error: Exception | None = None
 
-    def outcome(self) -> T:
+    def outcome(self, path: Path) -> T:
+        if isinstance(self.error, apsw.Error):
+            raise translate(self.error, path) from self.error
         if self.error is not None:
-            if isinstance(self.error, apsw.Error):
-                raise translate(self.error, None) from self.error
             raise self.error
         return self.result  # type: ignore[return-value]  # settled without error: it is what `work` returned
 
@@ -312,7 +319,7 @@ def _has_tables(connection: apsw.Connection) -> bool:
 
 
 @contextlib.contextmanager
-def storage_errors(path: Path | None) -> Iterator[None]:
+def storage_errors(path: Path) -> Iterator[None]:
     """Turn SQLite's errors into ours, with a message written for the user."""
     try:
         yield
@@ -320,9 +327,8 @@ def storage_errors(path: Path | None) -> Iterator[None]:
         raise translate(error, path) from error
 
 
-def translate(error: apsw.Error, path: Path | None) -> StorageError:
+def translate(error: apsw.Error, where: Path) -> StorageError:
     """The `StorageError` that says what an SQLite error means to the user."""
-    where = path or "the data directory"
     match error:
         case apsw.FullError():
             return StorageFullError(f"No space left to write {where}; free some and try again. Nothing was lost.")

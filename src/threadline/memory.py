@@ -278,9 +278,7 @@ class Memory:
             self.close()
         return proof
 
-    def _forget(
-        self, session: str | None, turn: int | None, document: str | None, everything: bool
-    ) -> list[str]:
+    def _forget(self, session: str | None, turn: int | None, document: str | None, everything: bool) -> list[str]:
         context = self._alive()
         if sum((session is not None, document is not None, everything)) != 1 or (turn and session is None):
             raise InputError("Name one thing to forget: a session (and a turn of it), a document, or everything.")

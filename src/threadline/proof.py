@@ -54,7 +54,9 @@ def search(home: Path, texts: Sequence[str], surviving: Iterable[str], complete:
     if needles:
         automaton = BytesAhoCorasick(needles)
         for path in paths:
-            traces += [Trace(path, at, needles[which].decode("utf-8", "replace")) for which, at in _find(automaton, path)]
+            traces += [
+                Trace(path, at, needles[which].decode("utf-8", "replace")) for which, at in _find(automaton, path)
+            ]
     if traces:
         traces = _without_surviving(traces, surviving)
     return Proof(len(texts), len(paths), sum(path.stat().st_size for path in paths), tuple(traces), complete)

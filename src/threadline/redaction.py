@@ -155,9 +155,7 @@ _W = "[A-Za-z0-9_-]"
 _OWN_RULES = (
     _prefixed("anthropic-key", "sk-ant-", _W + "{16,}"),
     _prefixed("openai-key", "sk-", _W + "{20,}", _random),
-    _prefixed(
-        "jwt", "eyJ", r"(?<![\w-]eyJ)[A-Za-z0-9_=-]{8,}+\.[A-Za-z0-9_=-]{8,}+(?:\.[A-Za-z0-9_=+/-]*+)?"
-    ),
+    _prefixed("jwt", "eyJ", r"(?<![\w-]eyJ)[A-Za-z0-9_=-]{8,}+\.[A-Za-z0-9_=-]{8,}+(?:\.[A-Za-z0-9_=+/-]*+)?"),
     _prefixed("github-token", "github_pat_", r"\w{22,}"),
     _prefixed("google-key", "AIza", _W + "{35}"),
     _prefixed("google-secret", "GOCSPX-", _W + "{20,}"),
@@ -334,9 +332,7 @@ def _url_passwords(text: str, literals: frozenset[str]) -> Iterator[Secret]:
             yield Secret(*match.span("password"), "password")
 
 
-_CURL_USER = re.compile(
-    r"""(?<!\S)(?:-u|--user|--proxy-user)[ =]?["']?[^\s:"']{1,128}:(?P<password>[^\s"']{1,256})"""
-)
+_CURL_USER = re.compile(r"""(?<!\S)(?:-u|--user|--proxy-user)[ =]?["']?[^\s:"']{1,128}:(?P<password>[^\s"']{1,256})""")
 _WORD_AT_MOST = 65
 _SAID_BEFORE = re.compile(
     r"(?:is|as|=)[ \t](?:my|our|the|her|his|their)[ \t](?:[\w-]{1,20}[ \t]){0,2}pass(?:word|phrase|code)"
@@ -365,17 +361,18 @@ def _command_passwords(text: str, lowered: str, names: frozenset[str]) -> Iterat
 _NAME_TRIGGERS = (
     "pass", "pwd", "secret", "token", "key", "credential", "contrase", "authorization", "bearer",
 )  # fmt: skip
-_QUALIFIED_KEY = (
+_QUALIFIER = re.compile(
     r"(?:api|access|secret|private|auth|account|service|encryption|signing|master|client|db|database|app"
-    r"|storage|license|subscription|shared|ssh|webhook|deploy)[ _.-]?key"
+    r"|storage|license|subscription|shared|ssh|webhook|deploy)[ _.-]?$"
 )
+_QUALIFIER_AT_MOST = 13
 _CLOSING = r"[\\\"'`\])*]{0,4}"
 _NAME = re.compile(
     rf"""(?:
-      (?P<password> passwords? | passwd | passphrase | passcode | pwd | contrase(?:ñ|n)a | userpass | dbpass
-                  | (?<![a-z])pass )
+      (?P<password> passwords? | passwd | passphrase | passcode | pwd | contrase(?:ñ|n)a
+                  | (?:(?<![a-z])|(?<=user)|(?<=db))pass )
     | (?P<secret> secret(?:[ _.-]?(?:access[ _.-]?)?(?:key|token))? )
-    | (?P<key> {_QUALIFIED_KEY} | credentials? )
+    | (?P<key> key | credentials? )
     | (?P<token> token )
     | (?P<header> authorization{_CLOSING}[ \t]{{0,8}}[:=][ \t]{{0,8}}["']?
                   (?:(?:bearer|basic|token|digest|apikey|bot)[ \t]{{1,8}})?
@@ -420,14 +417,12 @@ class _Value:
 
 
 def _named_values(text: str, lowered: str, names: frozenset[str]) -> Iterator[Secret]:
-    if names.isdisjoint(_NAME_TRIGGERS):
-        return
     covered = 0
-    for match in _NAME.finditer(lowered):
-        start = match.end()
-        if start < covered or not _is_name(match, text, lowered):
+    for place in _places(lowered, names):
+        match = _NAME.match(lowered, place)
+        if not match or match.end() < covered or not _is_name(match, text, lowered):
             continue
-        start, end, value = _read_value(text, start, match)
+        start, end, value = _read_value(text, match.end(), match)
         if _is_secret(value):
             if not value.quoted and end - start >= 256:
                 end = _UNQUOTED_REST.match(text, end).end()  # type: ignore[union-attr]  # it matches anything
@@ -435,16 +430,28 @@ def _named_values(text: str, lowered: str, names: frozenset[str]) -> Iterator[Se
             yield Secret(start, end, _KINDS[value.name])
 
 
+def _places(lowered: str, names: frozenset[str]) -> list[int]:
+    """Where a name may begin, in order."""
+    places = []
+    for name in names.intersection(_NAME_TRIGGERS):
+        place = lowered.find(name)
+        while place >= 0:
+            places.append(place)
+            place = lowered.find(name, place + len(name))
+    return sorted(places)
+
+
 def _is_name(match: re.Match[str], text: str, lowered: str) -> bool:
+    start = match.start()
+    if match["key"] == "key" and not _QUALIFIER.search(lowered, max(0, start - _QUALIFIER_AT_MOST), start):
+        return False
     if match["flag"]:
-        start = match.start()
         near = max(0, start - _FLAG_AT_MOST)
         if lowered.find("--", near, start) < 0 and lowered.find("login", near, start) < 0:
             return False
         return _BEFORE_FLAG.search(lowered, near, start) is not None
     # PASS: and pass are what tests and doors do; as a name it is assigned, and lower case or part of one.
-    if match.end("password") - match.start() == len("pass"):
-        start = match.start()
+    if match.end("password") - start == len("pass"):
         part_of_name = lowered[start - 1 : start] in {"_", "-"}
         return match["assigned"] is not None and (part_of_name or text[start : start + 4] != "PASS")
     return True
@@ -463,8 +470,9 @@ def _read_value(text: str, start: int, match: re.Match[str]) -> tuple[int, int, 
     found = _UNQUOTED.match(text, start)
     if not found:
         return start, start, _Value("", name, how, quoted=False, alone=False)
-    stop = _UNQUOTED_STOP.search(found[0])
-    value = found[0][: stop.start()] if stop else found[0]
+    value = found[0]
+    if ("&" in value or "\\" in value) and (stop := _UNQUOTED_STOP.search(value)):
+        value = value[: stop.start()]
     value = value.rstrip(",;.:)]}*|")
     end = start + len(value)
     alone = not text[end : end + 200].partition("\n")[0].strip(" \t\r.")
@@ -490,9 +498,7 @@ def _has_shape(value: _Value) -> bool:
         case "password", "below":
             return value.alone and len(text) >= 6 and _mixed(text)
         case "password", _:
-            return (value.quoted and _chosen(text)) or (
-                len(text) >= 6 and _mixed(text) and not _measure(text)
-            )
+            return (value.quoted and _chosen(text)) or (len(text) >= 6 and _mixed(text) and not _measure(text))
         case _, "below":
             return value.alone and _strong(text, 12)
         case "token", _:
@@ -517,9 +523,7 @@ def _chosen(text: str) -> bool:
     return len(text) >= 4 and not _words(text)
 
 
-_NAMES_SOMETHING = re.compile(
-    r"pass(?:word|wd|phrase)|secret|token|api.?key|credential|contrase", re.IGNORECASE
-)
+_NAMES_SOMETHING = re.compile(r"pass(?:word|wd|phrase)|secret|token|api.?key|credential|contrase", re.IGNORECASE)
 
 
 def _words(text: str) -> bool:
@@ -598,9 +602,7 @@ def _reference(text: str) -> bool:
 
 # --- which finders have anything to look at -------------------------------------------------------------
 
-_EXACT_LITERALS = sorted(
-    {*(rule.triggers[0] for rule in _OWN_RULES), *_LIBRARY_TRIGGERS, *_KEY_TRIGGERS, "://"}
-)
+_EXACT_LITERALS = sorted({*(rule.triggers[0] for rule in _OWN_RULES), *_LIBRARY_TRIGGERS, *_KEY_TRIGGERS, "://"})
 _LOWER_LITERALS = sorted({*_NAME_TRIGGERS, "-u"})
 # A scanner lists every place; in a long text that may be millions, so there each literal is looked for once.
 _LONG = 65_536

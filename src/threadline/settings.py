@@ -127,7 +127,16 @@ def _positive(value: Any) -> float:
 def _switch(value: Any) -> bool:
     if isinstance(value, bool):
         return value
-    switches = {"1": True, "true": True, "on": True, "yes": True, "0": False, "false": False, "off": False, "no": False}
+    switches = {
+        "1": True,
+        "true": True,
+        "on": True,
+        "yes": True,
+        "0": False,
+        "false": False,
+        "off": False,
+        "no": False,
+    }
     if str(value).lower() not in switches:
         raise ValueError("it must be on or off")
     return switches[str(value).lower()]

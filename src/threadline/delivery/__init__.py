@@ -1,0 +1,1 @@
+"""From the journal to the backend: one writer, retry, dead letters."""

@@ -16,6 +16,10 @@ from threadline.errors import BackendRefusedError, StorageError, ThreadlineError
 SWEEP_SECONDS = 2.0
 #: How often to look again while another process carries what somebody here waits for, in seconds.
 POLL_SECONDS = 0.02
+#: The writer begins nothing while turns are arriving, for both would want the interpreter lock: it waits for a
+#: silence of this length, but never longer than the second figure, in seconds.
+SILENCE_SECONDS = 0.005
+COURTESY_SECONDS = 0.25
 
 
 class Writer:
@@ -44,6 +48,8 @@ class Writer:
         self._chance = chance or random.Random()  # noqa: S311 - spreads retries, guards nothing
         self._changed = threading.Condition()
         self._work = True
+        self._woken_at = 0.0
+        self._hurried = 0
         self._stop_at: float | None = None
         self._resting: dict[int, float] = {}
         self._reminders: dict[Hashable, tuple[float, Callable[[], None]]] = {}
@@ -60,10 +66,12 @@ class Writer:
         self._thread.start()
 
     def wake(self) -> None:
-        """Say that there is something to carry."""
-        with self._changed:
-            self._work = True
-            self._changed.notify_all()
+        """Say that there is something to carry. Costs next to nothing while the writer knows already."""
+        self._woken_at = time.monotonic()
+        if not self._work:
+            with self._changed:
+                self._work = True
+                self._changed.notify_all()
 
     def remind(self, about: Hashable, seconds: float, action: Callable[[], None]) -> None:
         """Call `action` on the writer's thread in so many seconds, unless it is put off by another reminder."""
@@ -76,13 +84,17 @@ class Writer:
     def wait_until(self, settled: Callable[[], bool], seconds: float) -> bool:
         """Wait until `settled` is true, looking whenever something was carried; False when time is up."""
         deadline = time.monotonic() + seconds
-        while not settled():
-            left = deadline - time.monotonic()
-            if left <= 0 or not self._thread.is_alive():
-                return settled()
-            with self._changed:
-                self._changed.wait(min(left, POLL_SECONDS))
-        return True
+        self._hurry(+1)
+        try:
+            while not settled():
+                left = deadline - time.monotonic()
+                if left <= 0 or not self._thread.is_alive():
+                    return settled()
+                with self._changed:
+                    self._changed.wait(min(left, POLL_SECONDS))
+            return True
+        finally:
+            self._hurry(-1)
 
     def stop(self, seconds: float) -> bool:
         """Carry on for at most so many seconds, then end; whatever is left stays in the journal.
@@ -115,6 +127,7 @@ class Writer:
     def _step(self) -> bool:
         """Do one thing. Returns False when there was nothing to do."""
         self._act_on_reminders()
+        self._give_way()
         with self._changed:
             self._work = False
         parcel = self._outbox.claim(self._still_resting())
@@ -179,6 +192,20 @@ class Writer:
             due = [*self._resting.values(), *(at for at, _ in self._reminders.values())]
             seconds = min([SWEEP_SECONDS, *(at - time.monotonic() for at in due)])
             self._changed.wait(max(0.0, seconds))
+
+    def _give_way(self) -> None:
+        latest = time.monotonic() + COURTESY_SECONDS
+        with self._changed:
+            while not self._hurried and self._stop_at is None:
+                left = min(self._woken_at + SILENCE_SECONDS, latest) - time.monotonic()
+                if left <= 0:
+                    return
+                self._changed.wait(left)
+
+    def _hurry(self, by: int) -> None:
+        with self._changed:
+            self._hurried += by
+            self._changed.notify_all()
 
     def _time_is_up(self) -> bool:
         return self._stop_at is not None and time.monotonic() >= self._stop_at

@@ -1,0 +1,1 @@
+"""What was said: turns, notes, lineage, and what is still to be delivered. The truth."""

@@ -31,9 +31,7 @@ def forget_turn(journal: Journal, bank: BankRecord, session: SessionRecord, numb
         bindings = {"session": session.key, "first": number, "last": number}
         found = next(iter(connection.execute(SQL["turns"], bindings)), None)
         if found is None:
-            raise UnknownTurnError(
-                f"Session {session.id!r} has no turn {number}; `threadline show` lists its turns."
-            )
+            raise UnknownTurnError(f"Session {session.id!r} has no turn {number}; `threadline show` lists its turns.")
         _mark(journal, connection, bank, session.key, number, found[1])
         connection.execute(SQL["forget_turn"], {"session": session.key, "number": number})
         _event(journal, connection, session.key)

@@ -398,9 +398,7 @@ class Journal:
             seen = lineage.visible_turns(connection, session.key)
             last = [turn for turn, _ in zip(seen, range(turns), strict=False)]
             if len(last) < turns:
-                raise UnknownTurnError(
-                    f"Session {session.id!r} has only {len(last)} turns to take back, not {turns}."
-                )
+                raise UnknownTurnError(f"Session {session.id!r} has only {len(last)} turns to take back, not {turns}.")
             event = self._event(connection, session.key, "rewind")
             for turn, number, owner in last:
                 viewer = lineage.view_of(connection, session.key, owner)

@@ -58,7 +58,8 @@ def hidden(connection: apsw.Connection, links: list[Link], at: int) -> frozenset
     numbers: set[int] = set()
     for viewer in links[: at + 1]:
         found = connection.execute(
-            SQL["hidden_turns"], {"viewer": viewer.session, "session": links[at].session, "limit": viewer.limit}
+            SQL["hidden_turns"],
+            {"viewer": viewer.session, "session": links[at].session, "limit": viewer.limit},
         )
         numbers.update(number for (number,) in found)
     return frozenset(numbers)
@@ -128,9 +129,7 @@ def is_seen(connection: apsw.Connection, turn: int, number: int, owner: int) -> 
     return event is None or _branch_that_keeps(connection, owner, turn, number, event) is not None
 
 
-def _branch_that_keeps(
-    connection: apsw.Connection, owner: int, turn: int, number: int, event: int
-) -> str | None:
+def _branch_that_keeps(connection: apsw.Connection, owner: int, turn: int, number: int, event: int) -> str | None:
     """The first branch, forked from `owner` before `event`, that still sees the turn."""
     for branch in _branches(connection, owner, number, event):
         lost = _rewound(connection, branch, turn)

@@ -33,9 +33,7 @@ class JournalOutbox:
 
         def work(connection: apsw.Connection) -> Parcel | None:
             connection.execute(SQL["release_owner"], {"owner": self._owner.id})
-            found = next(
-                iter(connection.execute(SQL["next_delivery"], {"resting": json.dumps(sorted(resting))})), None
-            )
+            found = next(iter(connection.execute(SQL["next_delivery"], {"resting": json.dumps(sorted(resting))})), None)
             if found is None:
                 return None
             lease = {"bank": found[1], "document": found[3], "owner": self._owner.id}

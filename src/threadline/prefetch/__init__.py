@@ -1,0 +1,1 @@
+"""The recall prepared for the next turn."""

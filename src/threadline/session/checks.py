@@ -16,6 +16,7 @@ LONGEST_BANK = 256
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _REPLACEMENT = "\ufffd"
+_ROLES = get_args(Role)
 
 
 def check_id(value: object, what: str = "session id") -> str:
@@ -67,6 +68,11 @@ def clean_text(value: object) -> str:
     return value
 
 
+def is_count(value: object) -> bool:
+    """Whether it is a whole number from 1."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
 def check_messages(messages: Sequence[Message], max_megabytes: float) -> None:
     """Refuse a turn with nothing in it, or larger than the limit.
 
@@ -76,8 +82,8 @@ def check_messages(messages: Sequence[Message], max_megabytes: float) -> None:
     if not any(message.text.strip() for message in messages):
         raise InvalidTurnError("A turn must have some text in it; this one is empty.")
     for message in messages:
-        if message.role not in get_args(Role):
-            raise InvalidTurnError(f"A message's role is one of {', '.join(get_args(Role))}, not {message.role!r}.")
+        if message.role not in _ROLES:
+            raise InvalidTurnError(f"A message's role is one of {', '.join(_ROLES)}, not {message.role!r}.")
     check_size(sum(len(message.text) for message in messages), max_megabytes)
 
 

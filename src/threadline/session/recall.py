@@ -8,7 +8,7 @@ from dataclasses import replace
 from threadline.documents import Query, Recalled, Scope
 from threadline.errors import InputError
 from threadline.journal.journal import SessionRecord
-from threadline.session.checks import clean_text
+from threadline.session.checks import clean_text, is_count
 from threadline.session.context import Context
 
 #: The token budget of a recall that names none.
@@ -22,7 +22,7 @@ def check_query(query: str, max_tokens: int, limit: int) -> str:
         InputError: it is not text, or a number is not positive.
     """
     for name, value in (("max_tokens", max_tokens), ("limit", limit)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        if not is_count(value):
             raise InputError(f"{name} must be a whole number from 1, not {value!r}.")
     return clean_text(query)
 
@@ -49,4 +49,10 @@ def recall_bank(context: Context, query: str, max_tokens: int, limit: int, tags:
 def _recall(context: Context, query: Query) -> list[Recalled]:
     if query.scope == Scope(documents={}):
         return []
-    return context.backend.recall(context.bank.name, query)
+    return [_with_session(found) for found in context.backend.recall(context.bank.name, query)]
+
+
+def _with_session(found: Recalled) -> Recalled:
+    """A note's document does not say whose it is; its metadata does."""
+    session = found.metadata.get("session")
+    return replace(found, session=session) if found.session is None and isinstance(session, str) else found

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Literal
 
 from threadline.documents import Recalled
-from threadline.errors import InputError
+from threadline.errors import InputError, InvalidTurnError
 from threadline.journal.journal import SessionRecord
 from threadline.prefetch.prefetch import Token
 from threadline.redaction import redact
@@ -159,7 +159,7 @@ class Session:
         Raises:
             UnknownTurnError: there are not that many; none is taken back.
         """
-        if isinstance(turns, bool) or not isinstance(turns, int) or turns < 1:
+        if not checks.is_count(turns):
             raise InputError(f"turns must be a whole number from 1, not {turns!r}.")
         taken_back = self._context.journal.rewind(self._context.bank, self._record, turns)
         self._context.writer.wake()
@@ -246,22 +246,22 @@ class Session:
     # Parts of the above
 
     def _prepare(self, messages: Sequence[Message]) -> tuple[list[Message], int]:
-        cleaned = [replace(message, text=checks.clean_text(message.text)) for message in messages]
-        checks.check_messages(cleaned, self._context.settings.max_turn_megabytes)
-        if not self._context.bank.redact:
-            return cleaned, 0
-        redacted = [redact(message.text) for message in cleaned]
-        return (
-            [replace(message, text=text) for message, (text, _) in zip(cleaned, redacted, strict=True)],
-            sum(count for _, count in redacted),
-        )
+        """The messages as they may be written, and how many secrets were taken out of them."""
+        prepared: list[Message] = []
+        redactions = 0
+        for message in messages:
+            text = checks.clean_text(message.text)
+            if self._context.bank.redact:
+                text, count = redact(text)
+                redactions += count
+            prepared.append(message if text is message.text else replace(message, text=text))
+        checks.check_messages(prepared, self._context.settings.max_turn_megabytes)
+        return prepared, redactions
 
     def _fork(self, session: str, kind: Literal["branch", "continuation"], at_turn: int | None) -> Session:
-        if at_turn is not None and (isinstance(at_turn, bool) or not isinstance(at_turn, int)):
-            raise InputError(f"at_turn must be a whole number, not {at_turn!r}.")
-        record = self._context.journal.fork(
-            self._context.bank, self._record, checks.check_id(session), kind, at_turn
-        )
+        if at_turn is not None and at_turn != 0 and not checks.is_count(at_turn):
+            raise InputError(f"at_turn must be a whole number from 0, not {at_turn!r}.")
+        record = self._context.journal.fork(self._context.bank, self._record, checks.check_id(session), kind, at_turn)
         self._context.writer.wake()
         return Session(self._context, record)
 
@@ -298,7 +298,7 @@ def add_note(
     """Retain a note, of a session or of the bank itself."""
     text = checks.clean_text(text)
     if not text.strip():
-        raise checks.InvalidTurnError("A note must have some text in it; this one is empty.")
+        raise InvalidTurnError("A note must have some text in it; this one is empty.")
     checks.check_size(len(text), context.settings.max_turn_megabytes)
     text, redactions = redact(text) if context.bank.redact else (text, 0)
     note = Note(
@@ -315,9 +315,7 @@ def add_note(
     return kept
 
 
-def _messages(
-    user: str | None, assistant: str | None, messages: Sequence[Message] | None
-) -> Sequence[Message]:
+def _messages(user: str | None, assistant: str | None, messages: Sequence[Message] | None) -> Sequence[Message]:
     if messages is not None:
         if user is not None or assistant is not None:
             raise InputError("Give a turn either messages, or user and assistant, not both.")
