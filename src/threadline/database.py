@@ -288,6 +288,8 @@ def _prepare(connection: apsw.Connection, schema: Schema, path: Path) -> None:
             connection.execute(f"PRAGMA application_id = {schema.application_id}")
             connection.execute(f"PRAGMA user_version = {schema.version}")
         connection.execute("COMMIT")
+    # Another process may have migrated the file after this connection learnt its tables: look at them again.
+    _has_tables(connection)
 
 
 def _enter_wal(connection: apsw.Connection) -> None:

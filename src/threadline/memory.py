@@ -15,7 +15,7 @@ from typing import Any, Self
 from threadline.backends.base import Backend
 from threadline.delivery.writer import Writer
 from threadline.documents import Recalled
-from threadline.errors import ClosedError, InputError
+from threadline.errors import ClosedError, DeadlineError, InputError
 from threadline.journal import forgetting
 from threadline.journal.figures import BankStatus, bank_status
 from threadline.journal.journal import Journal, SessionSummary
@@ -30,6 +30,10 @@ from threadline.settings import Settings
 from threadline.turns import Identity, Json, Note
 
 
+#: How long a rebuild from the journal waits before it looks whether anything is wrong.
+_REDELIVERY_SECONDS = 5.0
+
+
 class Memory:
     """One bank of a data directory, open. Any thread may use it; so may several processes at once.
 
@@ -42,6 +46,7 @@ class Memory:
         self._settings = settings
         self._closed = False
         self._lock = threading.Lock()
+        backend = backend or embedded_backend(settings)
         journal = Journal(settings.home, settings.durability)
         try:
             bank = journal.bank(name, settings.redact)
@@ -50,7 +55,6 @@ class Memory:
         except BaseException:
             journal.close()
             raise
-        backend = backend or embedded_backend(settings)
         prefetcher: Prefetcher[list[Recalled]] = Prefetcher()
         writer = Writer(outbox, backend, on_idle=outbox.checkpoint, on_exit=lambda: _let_go(backend, journal))
         self._context = Context(settings, journal, bank, backend, outbox, writer, prefetcher)
@@ -192,15 +196,19 @@ class Memory:
             from_journal: deliver every turn and note of the bank again into an empty backend, for when the
                 bank's own files are lost or damaged. Returns once that is done.
 
+        Raises:
+            DeadlineError: a delivery failed; the rest goes on in the background.
+
         Returns:
             The number of memories.
         """
         context = self._alive()
         if from_journal:
-            context.outbox.redeliver(context.bank, lambda: context.backend.forget_bank(self.bank))
-            while not context.wait_for_delivery(60.0):
-                if self.status().last_error:
-                    break
+            context.outbox.redeliver(context.bank)
+            while not context.wait_for_delivery(_REDELIVERY_SECONDS):
+                error = self.status().last_error
+                if error is not None:
+                    raise DeadlineError(f"The bank is not rebuilt yet: {error} It goes on in the background.")
             return context.backend.figures(self.bank).memories
         return context.backend.rebuild(self.bank)
 
@@ -280,7 +288,7 @@ class Memory:
 
     def _forget(self, session: str | None, turn: int | None, document: str | None, everything: bool) -> list[str]:
         context = self._alive()
-        if sum((session is not None, document is not None, everything)) != 1 or (turn and session is None):
+        if sum((session is not None, document is not None, everything)) != 1 or (turn is not None and session is None):
             raise InputError("Name one thing to forget: a session (and a turn of it), a document, or everything.")
         if everything:
             return forgetting.forget_bank(context.journal, context.bank)

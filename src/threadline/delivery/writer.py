@@ -104,6 +104,7 @@ class Writer:
         """
         with self._changed:
             self._stop_at = time.monotonic() + seconds
+            self._work = True  # look once more: something may have come in since it last looked
             self._changed.notify_all()
         self._thread.join(seconds)
         return not self._thread.is_alive()
@@ -117,7 +118,7 @@ class Writer:
                 except StorageError as error:
                     self._trouble = str(error)
                     busy = False
-                if not busy:
+                if not busy and not self._work:
                     if self._stop_at is not None:
                         break
                     self._wait()

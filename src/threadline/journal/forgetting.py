@@ -60,8 +60,8 @@ def forget_session(journal: Journal, bank: BankRecord, session: SessionRecord) -
         connection.execute(SQL["drop_waiting"], {"bank": bank.key, "document": document})
         _mark(journal, connection, bank, None, None, document)
         _event(journal, connection, session.key)
-        name = f"forgotten:{rows.key_hash(document).hex()[:32]}"
-        connection.execute(SQL["blank_session"], {"session": session.key, "id": name, "at": journal.now()})
+        blank = {"session": session.key, "id": blank_name(session.id), "at": journal.now()}
+        connection.execute(SQL["blank_session"], blank)
         _order(journal, connection, bank, document, None)
         for document, number in only_here - _kept_by_branches(connection, bank):
             _order(journal, connection, bank, document, [number], "retract")
@@ -120,6 +120,11 @@ def drop_bank(journal: Journal, bank: BankRecord) -> None:
     journal.database.compact()
 
 
+def blank_name(session: str) -> str:
+    """The id that a forgotten session has from then on: it holds its place in the lineage, and tells nothing."""
+    return f"forgotten:{rows.key_hash(f'session:{session}').hex()[:32]}"
+
+
 def surviving_texts(journal: Journal) -> list[str]:
     """Every text that the journal still holds, so that a proof does not take it for a trace."""
     return [text for (text,) in journal.database.rows(SQL["surviving_texts"])]
@@ -137,6 +142,7 @@ def _forget_note(journal: Journal, connection: apsw.Connection, bank: BankRecord
         raise InvalidIdError(f"There is no note {note!r} in bank {bank.name!r}.")
     key, host_key, text, context, _, session = found
     _mark(journal, connection, bank, None, None, host_key)
+    _mark(journal, connection, bank, None, None, f"note:{note}")
     connection.execute(SQL["drop_waiting"], {"bank": bank.key, "document": f"note:{note}"})
     connection.execute(SQL["forget_note"], {"note": key})
     if session is not None:

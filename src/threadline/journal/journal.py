@@ -211,6 +211,7 @@ class Journal:
             at_turn: for a branch, the last of the parent's own turns that it inherits; None for the latest.
 
         Raises:
+            ForgottenError: the parent, or the session, was forgotten.
             LineageError: the session exists already and does not descend from `parent` like this.
             UnknownTurnError: the parent has no such turn.
         """
@@ -220,7 +221,7 @@ class Journal:
             if found is not None:
                 return _same_fork(_to_session(found), parent, kind, at_turn)
             self._refuse_forgotten(connection, bank, session)
-            last_turn = _to_session(_first(connection, "session_by_key", session=parent.key)).last_turn
+            last_turn = self._living(connection, parent).last_turn
             if at_turn is not None and not 0 <= at_turn <= last_turn:
                 raise UnknownTurnError(
                     f"Session {parent.id!r} has no turn {at_turn} to branch at; its last is {last_turn}."
@@ -329,9 +330,7 @@ class Journal:
                 if _first(connection, "note_forgotten", bank=bank.key, key_hash=rows.key_hash(host_key)):
                     raise ForgottenError(f"Note {host_key!r} was forgotten.")
             if session is not None:
-                current = _first(connection, "session_by_key", session=session.key)
-                if current is None or current[9] is not None:
-                    raise ForgottenError(f"Session {session.id!r} was forgotten; begin another.")
+                self._living(connection, session)
             row = {
                 "bank": bank.key,
                 "session": session.key if session else None,
@@ -493,6 +492,14 @@ class Journal:
                 "at": self.now(),
             },
         )
+
+    @staticmethod
+    def _living(connection: apsw.Connection, session: SessionRecord) -> SessionRecord:
+        """The session as it is now, which may be later than its record says."""
+        current = _first(connection, "session_by_key", session=session.key)
+        if current is None or current[9] is not None:
+            raise ForgottenError(f"Session {session.id!r} was forgotten; begin another.")
+        return _to_session(current)
 
     @staticmethod
     def _refuse_forgotten(connection: apsw.Connection, bank: BankRecord, session: str) -> None:

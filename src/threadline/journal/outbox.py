@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Any
 
 import apsw
@@ -17,6 +17,8 @@ from threadline.journal.journal import BankRecord, Journal
 from threadline.journal.sql import SQL
 from threadline.turns import Turn
 
+#: How many turns are delivered together when a whole bank is delivered again.
+_RUN = 50
 _KINDS: Any = {"turns": "retain", "note": "retain", "retract": "retract", "forget": "forget"}
 
 
@@ -88,12 +90,20 @@ class JournalOutbox:
         found = self._database.row(SQL["last_delivery"])
         return int(found[0]) if found else 0
 
-    def redeliver(self, bank: BankRecord, empty: Callable[[], None]) -> None:
-        """Put every batch and note of a bank back in line, and call `empty` before the first of them can go."""
+    def redeliver(self, bank: BankRecord) -> None:
+        """Have the backend forget the bank, and put every turn and note of it back in line behind that."""
 
         def work(connection: apsw.Connection) -> None:
-            empty()
-            connection.execute(SQL["redeliver_bank"], {"bank": bank.key})
+            key = {"bank": bank.key}
+            connection.execute(SQL["forget_bank_deliveries"], key)
+            connection.execute(SQL["unbatch"], key)
+            connection.execute(
+                SQL["deliver_removal"],
+                {**key, "document": "*", "kind": "forget", "session": None, "turns": None, "at": self._journal.now()},
+            )
+            while connection.execute(SQL["rebatch"], {**key, "run": _RUN, "at": self._journal.now()}).get:
+                pass
+            connection.execute(SQL["redeliver_notes"], {**key, "at": self._journal.now()})
 
         self._database.write("outbox.redeliver", work)
 

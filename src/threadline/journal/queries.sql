@@ -207,9 +207,18 @@ SELECT count(*) FROM delivery WHERE state = 'waiting'
 -- name: last_delivery
 SELECT coalesce(max(delivery), 0) FROM delivery
 
--- name: redeliver_bank
-UPDATE delivery SET state = 'waiting', attempts = 0, error = NULL
- WHERE bank = :bank AND kind IN ('turns', 'note') AND document <> '*'
+-- name: unbatch
+UPDATE session SET batched_turn = 0 WHERE bank = :bank AND forgotten_at IS NULL
+
+-- name: rebatch
+INSERT INTO delivery (bank, document, kind, session, first_turn, last_turn, created_at)
+SELECT bank, 'session:' || id, 'turns', session, batched_turn + 1, min(batched_turn + :run, last_turn), :at
+  FROM session WHERE bank = :bank AND batched_turn < last_turn AND forgotten_at IS NULL
+RETURNING delivery
+
+-- name: redeliver_notes
+INSERT INTO delivery (bank, document, kind, session, note, created_at)
+SELECT bank, 'note:' || id, 'note', session, note, :at FROM note WHERE bank = :bank
 
 -- Figures
 
@@ -311,3 +320,58 @@ UNION ALL SELECT metadata FROM turn
 UNION ALL SELECT text FROM note
 UNION ALL SELECT coalesce(context, '') || metadata || tags FROM note
 UNION ALL SELECT id || metadata || tags FROM session
+
+-- Archives
+
+-- name: archived_events
+SELECT e.event, e.kind, e.at, e.session FROM event e JOIN session s ON s.session = e.session
+ WHERE s.bank = :bank AND e.kind IN ('open', 'branch', 'continuation', 'delegation', 'rewind') ORDER BY e.event
+
+-- name: archived_session
+SELECT s.id, s.kind, p.id, s.fork_turn, s.fork_note, s.opened_at, s.ended_at, s.forgotten_at,
+       s.platform, s.user, s.chat, s.thread, s.agent, s.tags, s.metadata
+  FROM session s LEFT JOIN session p ON p.session = s.parent WHERE s.session = :session
+
+-- name: archived_turns
+SELECT number, host_key, messages, metadata, occurred_at, redactions FROM turn WHERE session = :session ORDER BY number
+
+-- name: archived_gaps
+SELECT number, key_hash FROM forgotten WHERE session = :session AND number IS NOT NULL ORDER BY number
+
+-- name: archived_rewind
+SELECT s.id, t.number FROM rewound r JOIN turn t ON t.turn = r.turn JOIN session s ON s.session = t.session
+ WHERE r.event = :event ORDER BY s.session, t.number
+
+-- name: archived_notes
+SELECT n.id, s.id, n.text, n.occurred_at, n.context, n.tags, n.metadata, n.host_key, n.redactions, n.note
+  FROM note n LEFT JOIN session s ON s.session = n.session
+ WHERE n.bank = :bank AND n.note > :after AND n.note <= :last ORDER BY n.note
+
+-- name: archived_marks
+SELECT DISTINCT key_hash FROM forgotten
+ WHERE bank = :bank AND session IS NULL AND key_hash IS NOT NULL ORDER BY key_hash
+
+-- name: host_keys
+SELECT host_key FROM turn WHERE session = :session AND host_key IS NOT NULL
+
+-- name: number_forgotten
+SELECT 1 FROM forgotten WHERE session = :session AND number = :number
+
+-- name: turn_row
+SELECT turn, content_hash FROM turn WHERE session = :session AND number = :number
+
+-- name: raise_last_turn
+UPDATE session SET last_turn = :number, owner = :owner WHERE session = :session AND last_turn < :number
+
+-- name: note_hash
+SELECT content_hash FROM note WHERE bank = :bank AND id = :id
+
+-- name: restore_session
+INSERT INTO session (bank, id, kind, parent, fork_turn, fork_note, platform, user, chat, thread, agent, tags, metadata,
+                     opened_at, ended_at, forgotten_at, owner)
+VALUES (:bank, :id, :kind, :parent, :fork_turn, :fork_note, :platform, :user, :chat, :thread, :agent, :tags, :metadata,
+        :opened_at, :ended_at, :forgotten_at, :owner)
+RETURNING session
+
+-- name: restore_event
+INSERT INTO event (session, kind, at) VALUES (:session, :kind, :at) RETURNING event

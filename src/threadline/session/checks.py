@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import get_args
 
-from threadline.errors import InvalidBankError, InvalidIdError, InvalidTurnError
-from threadline.turns import Message, Role
+from threadline.errors import InputError, InvalidBankError, InvalidIdError, InvalidTurnError
+from threadline.turns import Json, Message, Role
 
 LONGEST_ID = 1024
 LONGEST_BANK = 256
@@ -85,6 +85,41 @@ def check_messages(messages: Sequence[Message], max_megabytes: float) -> None:
         if message.role not in _ROLES:
             raise InvalidTurnError(f"A message's role is one of {', '.join(_ROLES)}, not {message.role!r}.")
     check_size(sum(len(message.text) for message in messages), max_megabytes)
+
+
+def check_metadata(metadata: Mapping[str, Json] | None) -> Mapping[str, Json]:
+    """Metadata that can be kept as JSON, with clean texts.
+
+    Raises:
+        InputError: it cannot.
+    """
+    if metadata is None:
+        return {}
+    if not isinstance(metadata, Mapping):
+        raise InputError(f"Metadata must be a mapping, not {type(metadata).__name__}.")
+    try:
+        return {check_id(name, "metadata key"): map_texts(value, clean_text) for name, value in metadata.items()}
+    except TypeError as error:
+        raise InputError(f"Metadata must be JSON: {error}.") from error
+
+
+def map_texts(value: Json, change: Callable[[str], str]) -> Json:
+    """The same JSON with every text in it changed.
+
+    Raises:
+        TypeError: it is not JSON.
+    """
+    match value:
+        case str():
+            return change(value)
+        case list() | tuple():
+            return [map_texts(item, change) for item in value]
+        case dict():
+            return {str(name): map_texts(item, change) for name, item in value.items()}
+        case None | bool() | int() | float():
+            return value
+        case _:
+            raise TypeError(f"{type(value).__name__} is none")
 
 
 def check_size(characters: int, max_megabytes: float) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
@@ -12,9 +11,9 @@ from threadline.documents import Recalled
 from threadline.errors import InputError, InvalidTurnError
 from threadline.journal.journal import SessionRecord
 from threadline.prefetch.prefetch import Token
-from threadline.redaction import redact
 from threadline.session import checks
 from threadline.session.context import Context
+from threadline.session.desk import Desk
 from threadline.session.recall import MAX_TOKENS, check_query, recall_bank, recall_session
 from threadline.turns import Identity, Json, Message, Note, Turn
 
@@ -68,14 +67,14 @@ class Session:
             StorageError: it could not be written; nothing was.
         """
         context = self._context
-        messages, redactions = self._prepare(_messages(user, assistant, messages))
+        desk = Desk(context.bank.redact)
         turn = context.journal.append_turn(
             self._record,
-            messages,
+            desk.messages(_messages(user, assistant, messages), context.settings.max_turn_megabytes),
             occurred_at=checks.check_time(occurred_at),
             host_key=None if host_key is None else checks.check_id(host_key, "host key"),
-            metadata=metadata,
-            redactions=redactions,
+            metadata=desk.metadata(metadata) if metadata else None,
+            redactions=desk.redactions,
             batch_size=context.settings.retain_every_n_turns,
         )
         context.writer.wake()
@@ -245,19 +244,6 @@ class Session:
 
     # Parts of the above
 
-    def _prepare(self, messages: Sequence[Message]) -> tuple[list[Message], int]:
-        """The messages as they may be written, and how many secrets were taken out of them."""
-        prepared: list[Message] = []
-        redactions = 0
-        for message in messages:
-            text = checks.clean_text(message.text)
-            if self._context.bank.redact:
-                text, count = redact(text)
-                redactions += count
-            prepared.append(message if text is message.text else replace(message, text=text))
-        checks.check_messages(prepared, self._context.settings.max_turn_megabytes)
-        return prepared, redactions
-
     def _fork(self, session: str, kind: Literal["branch", "continuation"], at_turn: int | None) -> Session:
         if at_turn is not None and at_turn != 0 and not checks.is_count(at_turn):
             raise InputError(f"at_turn must be a whole number from 0, not {at_turn!r}.")
@@ -281,7 +267,13 @@ def open_session(
     metadata: Mapping[str, Json] | None = None,
 ) -> Session:
     """The session of that id, made when new."""
-    record = context.journal.open_session(context.bank, checks.check_id(session), identity, tags, metadata)
+    record = context.journal.open_session(
+        context.bank,
+        checks.check_id(session),
+        identity,
+        None if tags is None else [checks.check_id(tag, "tag") for tag in tags],
+        None if metadata is None else Desk(context.bank.redact).metadata(metadata),
+    )
     return Session(context, record)
 
 
@@ -296,21 +288,22 @@ def add_note(
     metadata: Mapping[str, Json] | None,
 ) -> Note:
     """Retain a note, of a session or of the bank itself."""
-    text = checks.clean_text(text)
+    desk = Desk(context.bank.redact)
+    text = desk.text(text)
     if not text.strip():
         raise InvalidTurnError("A note must have some text in it; this one is empty.")
     checks.check_size(len(text), context.settings.max_turn_megabytes)
-    text, redactions = redact(text) if context.bank.redact else (text, 0)
     note = Note(
         id=uuid.uuid4().hex,
         session=session.id if session else None,
         text=text,
         occurred_at=checks.check_time(occurred_at),
-        context=about,
+        context=None if about is None else desk.text(about),
         tags=tuple(checks.check_id(tag, "tag") for tag in tags),
-        metadata=metadata or {},
+        metadata=desk.metadata(metadata),
     )
-    kept = context.journal.append_note(context.bank, session, note, host_key=host_key, redactions=redactions)
+    key = None if host_key is None else checks.check_id(host_key, "host key")
+    kept = context.journal.append_note(context.bank, session, note, host_key=key, redactions=desk.redactions)
     context.writer.wake()
     return kept
 

@@ -1,0 +1,205 @@
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from threadline.delivery.outbox import Parcel
+from threadline.journal.journal import BankRecord, Journal, SessionRecord
+from threadline.journal.outbox import JournalOutbox
+from threadline.turns import Identity, Message, Note
+
+WHEN = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    journal = Journal(tmp_path)
+    yield journal
+    journal.close()
+
+
+@pytest.fixture
+def bank(journal: Journal) -> BankRecord:
+    return journal.bank("b")
+
+
+@pytest.fixture
+def outbox(journal: Journal) -> JournalOutbox:
+    return JournalOutbox(journal)
+
+
+def _say(journal: Journal, session: SessionRecord, *words: str, batch_size: int = 1) -> None:
+    for word in words:
+        journal.append_turn(session, [Message("user", word)], occurred_at=WHEN, batch_size=batch_size)
+
+
+def _texts(parcel: Parcel | None) -> list[str]:
+    assert parcel is not None
+    return [] if parcel.batch is None else [passage.text for passage in parcel.batch.passages]
+
+
+def test_close_a_batch_when_it_is_full(journal: Journal, bank: BankRecord, outbox: JournalOutbox) -> None:
+    session = journal.open_session(bank, "s")
+    _say(journal, session, "a", "b", batch_size=3)
+    assert outbox.claim(()) is None
+    _say(journal, session, "c", "d", batch_size=3)
+    assert _texts(outbox.claim(())) == ["a", "b", "c"]
+
+
+def test_deliver_in_order_and_one_at_a_time_for_each_document(
+    journal: Journal, bank: BankRecord, outbox: JournalOutbox, tmp_path: Path
+) -> None:
+    one, two = journal.open_session(bank, "one"), journal.open_session(bank, "two")
+    _say(journal, one, "1a", "1b")
+    _say(journal, two, "2a")
+    first = outbox.claim(())
+    assert _texts(first) == ["1a"]
+    other_journal = Journal(tmp_path)
+    other = JournalOutbox(other_journal)
+    second = other.claim(())
+    assert _texts(second) == ["2a"], "the first document is leased: its next batch must wait"
+    assert first is not None
+    outbox.delivered(first)
+    assert _texts(outbox.claim(())) == ["1b"]
+    other_journal.close()
+
+
+def test_send_the_same_batch_under_the_same_key_again(
+    journal: Journal, bank: BankRecord, outbox: JournalOutbox
+) -> None:
+    _say(journal, journal.open_session(bank, "s"), "a")
+    first = outbox.claim(())
+    assert first is not None
+    outbox.delayed(first, "down")
+    again = outbox.claim(())
+    assert again is not None
+    assert (again.batch, again.attempts) == (first.batch, 1)
+
+
+def test_give_different_content_a_different_key(tmp_path: Path) -> None:
+    """A journal begun anew must not have its turns taken for those of the lost one."""
+    keys = set()
+    for number, word in enumerate(("before", "after")):
+        journal = Journal(tmp_path / str(number))
+        _say(journal, journal.open_session(journal.bank("b"), "s"), word)
+        parcel = JournalOutbox(journal).claim(())
+        assert parcel is not None
+        assert parcel.batch is not None
+        keys.add(parcel.batch.key)
+        journal.close()
+    assert len(keys) == 2
+
+
+def test_rest_what_is_resting_and_carry_the_others(journal: Journal, bank: BankRecord, outbox: JournalOutbox) -> None:
+    _say(journal, journal.open_session(bank, "one"), "1a", "1b")
+    _say(journal, journal.open_session(bank, "two"), "2a")
+    first = outbox.claim(())
+    assert first is not None
+    outbox.delayed(first, "down")
+    assert _texts(outbox.claim([first.id])) == ["2a"]
+
+
+def test_go_on_behind_a_dead_letter(journal: Journal, bank: BankRecord, outbox: JournalOutbox) -> None:
+    _say(journal, journal.open_session(bank, "s"), "a", "b")
+    first = outbox.claim(())
+    assert first is not None
+    outbox.refused(first, "never")
+    assert _texts(outbox.claim(())) == ["b"]
+
+
+def test_never_send_what_was_taken_back_while_it_waited(
+    journal: Journal, bank: BankRecord, outbox: JournalOutbox
+) -> None:
+    session = journal.open_session(bank, "s")
+    _say(journal, session, "a", "b", batch_size=2)
+    journal.rewind(bank, session, 1)
+    parcel = outbox.claim(())
+    assert _texts(parcel) == ["a"]
+    assert parcel is not None
+    outbox.delivered(parcel)
+    assert outbox.claim(()) is None, "nothing was sent that would have to be retracted"
+
+
+def test_retract_what_may_have_been_sent(journal: Journal, bank: BankRecord, outbox: JournalOutbox) -> None:
+    session = journal.open_session(bank, "s")
+    _say(journal, session, "a")
+    parcel = outbox.claim(())
+    journal.rewind(bank, session, 1)
+    assert parcel is not None
+    outbox.delivered(parcel)
+    retraction = outbox.claim(())
+    assert retraction is not None
+    assert (retraction.kind, retraction.document, retraction.turns) == ("retract", "session:s", (1,))
+
+
+def test_send_what_a_branch_keeps(journal: Journal, bank: BankRecord, outbox: JournalOutbox) -> None:
+    session = journal.open_session(bank, "s")
+    _say(journal, session, "a", batch_size=5)
+    branch = journal.fork(bank, session, "t", "branch")
+    journal.rewind(bank, session, 1)
+    parcel = outbox.claim(())
+    assert _texts(parcel) == ["a"]
+    assert parcel is not None
+    outbox.delivered(parcel)
+    journal.rewind(bank, branch, 1)
+    retraction = outbox.claim(())
+    assert retraction is not None
+    assert (retraction.kind, retraction.turns) == ("retract", (1,)), "now nobody sees it any more"
+
+
+def test_adopt_what_the_dead_left(journal: Journal, bank: BankRecord, outbox: JournalOutbox, tmp_path: Path) -> None:
+    dead = Journal(tmp_path)
+    session = dead.open_session(bank, "s")
+    _say(dead, session, "a", batch_size=1)
+    assert JournalOutbox(dead).claim(()) is not None
+    _say(dead, session, "b", batch_size=5)
+    assert not outbox.adopt(), "it lives"
+    assert outbox.claim(()) is None
+    dead.close()
+    assert outbox.adopt()
+    parcel = outbox.claim(())
+    assert _texts(parcel) == ["a"]
+    assert parcel is not None
+    outbox.delivered(parcel)
+    assert _texts(outbox.claim(())) == ["b"]
+
+
+def test_carry_nothing_else_of_a_bank_while_it_is_forgotten(
+    journal: Journal, bank: BankRecord, outbox: JournalOutbox, tmp_path: Path
+) -> None:
+    _say(journal, journal.open_session(bank, "s"), "a")
+    outbox.redeliver(bank)
+    first = outbox.claim(())
+    assert first is not None
+    assert (first.kind, first.document) == ("forget", "*")
+    second_journal = Journal(tmp_path)
+    assert JournalOutbox(second_journal).claim(()) is None
+    outbox.delivered(first)
+    assert _texts(outbox.claim(())) == ["a"]
+    second_journal.close()
+
+
+def test_redeliver_long_sessions_in_runs(journal: Journal, bank: BankRecord, outbox: JournalOutbox) -> None:
+    session = journal.open_session(bank, "s")
+    _say(journal, session, *[str(n) for n in range(120)], batch_size=1000)
+    journal.append_note(bank, session, Note("n1", "s", "noted", WHEN))
+    outbox.redeliver(bank)
+    sizes = []
+    while (parcel := outbox.claim(())) is not None:
+        sizes.append((parcel.kind, len(_texts(parcel))))
+        outbox.delivered(parcel)
+    assert sizes == [("forget", 0), ("retain", 50), ("retain", 50), ("retain", 20), ("retain", 1)]
+
+
+def test_attribute_a_batch_to_its_own_session(journal: Journal, bank: BankRecord, outbox: JournalOutbox) -> None:
+    session = journal.open_session(bank, "s", Identity(platform="cli", user="u1"), ["t1"], {"topic": "x"})
+    _say(journal, session, "a", batch_size=5)
+    journal.open_session(bank, "other", Identity(platform="web"), ["t2"])
+    journal.leave(session)
+    parcel = outbox.claim(())
+    assert parcel is not None
+    assert parcel.batch is not None
+    assert parcel.batch.document == "session:s"
+    assert parcel.batch.tags == ("t1",)
+    assert parcel.batch.metadata == {"platform": "cli", "user": "u1", "topic": "x", "session": "s"}

@@ -1,0 +1,54 @@
+from pathlib import Path
+
+import pytest
+
+from threadline import Settings, SettingsError
+
+
+def test_load_defaults_without_anything(tmp_path: Path) -> None:
+    settings = Settings.load(tmp_path, environ={})
+    assert settings == Settings(home=tmp_path)
+    assert settings.retain_every_n_turns == 1
+    assert settings.durability == "process"
+
+
+def test_prefer_the_call_to_the_environment_to_the_file(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('bank = "file"\nidle_seconds = 7\nretain_every_n_turns = 2\n')
+    environ = {"THREADLINE_BANK": "environment", "THREADLINE_IDLE_SECONDS": "8"}
+    settings = Settings.load(tmp_path, environ, bank="call")
+    assert (settings.bank, settings.idle_seconds, settings.retain_every_n_turns) == ("call", 8.0, 2)
+
+
+def test_take_home_from_the_environment(tmp_path: Path) -> None:
+    assert Settings.load(environ={"THREADLINE_HOME": str(tmp_path)}).home == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"retain_every_n_turns": 0}, "whole number from 1"),
+        ({"retain_every_n_turns": 1.5}, "whole number from 1"),
+        ({"retain_every_n_turns": True}, "whole number from 1"),
+        ({"idle_seconds": -1}, "number from 0"),
+        ({"idle_seconds": "soon"}, "idle_seconds"),
+        ({"durability": "eternal"}, "process, power"),
+        ({"embedder": "gpt"}, "minilm, none"),
+        ({"redact": "perhaps"}, "on or off"),
+        ({"bank": ""}, "must be text"),
+        ({"colour": "red"}, "no setting 'colour'"),
+    ],
+)
+def test_refuse_bad_values_and_say_what_is_allowed(tmp_path: Path, values: dict[str, object], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        Settings.load(tmp_path, {}, **values)
+
+
+def test_refuse_a_broken_file_and_name_it(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("bank = ")
+    with pytest.raises(SettingsError, match=r"config\.toml"):
+        Settings.load(tmp_path, {})
+
+
+@pytest.mark.parametrize(("text", "value"), [("on", True), ("0", False), ("TRUE", True), ("no", False)])
+def test_read_switches_from_text(tmp_path: Path, text: str, value: bool) -> None:
+    assert Settings.load(tmp_path, {"THREADLINE_REDACT": text}).redact is value
