@@ -36,6 +36,8 @@ Durability = Literal["process", "power"]
 _BUSY_MS = 10_000
 _CACHE_KIB = 16_384
 _GROUP = 128
+_CHECKPOINT_PAGES = 1_000
+_PAGE_BYTES = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ class Database:
         schema: what it must look like; an older file is migrated, under a lock, before it is used.
         durability: `process` survives the death of the process at any instant; `power` also that of the
             machine, with an fsync for every group of commits.
+        checkpoints: whether a commit may move the WAL into the file, which costs it an fsync now and then. If
+            not, somebody has to call `checkpoint`.
 
     Raises:
         StorageError: see its subclasses in `threadline.errors`.
@@ -83,8 +87,11 @@ class Database:
     #: Called with ("commit" | "committed", names of the writes) around every commit. A crash test's hook.
     observer: Callable[[str, tuple[str, ...]], None] | None = None
 
-    def __init__(self, path: Path, schema: Schema, durability: Durability = "process") -> None:
+    def __init__(
+        self, path: Path, schema: Schema, durability: Durability = "process", *, checkpoints: bool = True
+    ) -> None:
         self.path = path
+        self._checkpoint_pages = _CHECKPOINT_PAGES if checkpoints else 0
         self._synchronous = "FULL" if durability == "power" else "NORMAL"
         self._readers: dict[int, apsw.Connection] = {}
         self._local = threading.local()
@@ -136,9 +143,11 @@ class Database:
         return write.outcome(self.path)
 
     def checkpoint(self) -> None:
-        """Move what can be moved from the WAL into the file, without making anybody wait."""
-        with storage_errors(self.path), contextlib.suppress(StorageBusyError):
-            self.read().pragma("wal_checkpoint(PASSIVE)")
+        """Move the WAL into the file once it is large, as far as that makes nobody wait."""
+        wal = self.path.with_name(f"{self.path.name}-wal")
+        if wal.stat().st_size > _CHECKPOINT_PAGES * _PAGE_BYTES:
+            with storage_errors(self.path):
+                self.read().pragma("wal_checkpoint(PASSIVE)")
 
     def compact(self) -> None:
         """Rewrite the file without its free pages and empty the WAL, so that no deleted byte is left.
@@ -163,12 +172,12 @@ class Database:
     def _connect(self) -> apsw.Connection:
         connection = apsw.Connection(str(self.path))
         connection.set_busy_timeout(_BUSY_MS)
-        # The WAL is moved into the file by `checkpoint`, off the road of whoever appends.
         for pragma in (
             f"synchronous = {self._synchronous}",
             "foreign_keys = ON",
             "secure_delete = ON",
-            "wal_autocheckpoint = 0",
+            f"wal_autocheckpoint = {self._checkpoint_pages}",
+            f"journal_size_limit = {4 * _CHECKPOINT_PAGES * _PAGE_BYTES}",
             f"cache_size = -{_CACHE_KIB}",
         ):
             connection.execute(f"PRAGMA {pragma}")

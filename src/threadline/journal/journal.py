@@ -97,7 +97,8 @@ class Journal:
     def __init__(
         self, home: Path, durability: Durability = "process", clock: Callable[[], datetime] = system_clock
     ) -> None:
-        self.database = Database(home / "journal.db", SCHEMA, durability)
+        # The WAL is moved into the file by the writer's thread: an fsync has no place on the road of a turn.
+        self.database = Database(home / "journal.db", SCHEMA, durability, checkpoints=False)
         self.owner = Owner(home / "run")
         self._clock = clock
 
@@ -459,7 +460,7 @@ class Journal:
         metadata: Mapping[str, Json] | None,
     ) -> int:
         row = _description(identity or Identity(), tags or (), metadata or {})
-        parent = {"parent": None, "fork_turn": None, "fork_note": None} if origin is None else origin.columns()
+        parent = dict.fromkeys(_Origin.COLUMNS) if origin is None else origin.columns()
         return int(
             _first(
                 connection,
@@ -510,13 +511,18 @@ class Journal:
 class _Origin:
     """Where a new session forks off."""
 
+    COLUMNS = ("parent", "fork_turn", "fork_said", "fork_note")
+
     def __init__(self, parent: int, fork_turn: int | None, connection: apsw.Connection) -> None:
         self._parent = parent
         self._fork_turn = fork_turn
+        # A continuation goes on seeing its parent; a branch of it sees the parent as it was at the fork.
+        self._fork_said = None if fork_turn is None else _first(connection, "last_said")[0]
         self._fork_note = None if fork_turn is None else _first(connection, "last_note")[0]
 
     def columns(self) -> dict[str, int | None]:
-        return {"parent": self._parent, "fork_turn": self._fork_turn, "fork_note": self._fork_note}
+        values = (self._parent, self._fork_turn, self._fork_said, self._fork_note)
+        return dict(zip(self.COLUMNS, values, strict=True))
 
 
 def _same_fork(found: SessionRecord, parent: SessionRecord, kind: str, at_turn: int | None) -> SessionRecord:

@@ -41,13 +41,14 @@ def chain(connection: apsw.Connection, session: int) -> list[Link]:
     """The session itself, then its parent, and so on to the root."""
     links: list[Link] = []
     key = session
-    last_turn = last_note = limit = _EVER
+    last_turn = last_said = last_note = limit = _EVER
     while True:
-        _, name, kind, parent, fork_turn, fork_note, fork_event = _one(connection, "link", session=key)
+        _, name, kind, parent, fork_turn, fork_said, fork_note, fork_event, _ = _one(connection, "link", session=key)
         links.append(Link(key, name, last_turn, last_note, limit))
         if kind in ("fresh", "delegation"):
             return links  # a delegate starts with an empty history: it is told its task, it did not live the talk
-        last_turn = _EVER if fork_turn is None else fork_turn
+        last_said = last_said if fork_said is None else min(last_said, fork_said)
+        last_turn = fork_turn if fork_turn is not None else _last_turn_said(connection, parent, last_said)
         last_note = min(last_note, _EVER if fork_note is None else fork_note)
         limit = limit if kind == "continuation" else min(limit, fork_event)
         key = parent
@@ -131,23 +132,40 @@ def is_seen(connection: apsw.Connection, turn: int, number: int, owner: int) -> 
 
 def _branch_that_keeps(connection: apsw.Connection, owner: int, turn: int, number: int, event: int) -> str | None:
     """The first branch, forked from `owner` before `event`, that still sees the turn."""
-    for branch in _branches(connection, owner, number, event):
+    for branch in _branches(connection, owner, turn, number, event):
         lost = _rewound(connection, branch, turn)
-        if lost is None:
-            return str(_one(connection, "link", session=branch)[1])
-        deeper = _branch_that_keeps(connection, branch, turn, 0, lost)
-        if deeper is not None:
-            return deeper
+        keeper = _living(connection, branch) if lost is None else None
+        keeper = keeper or _branch_that_keeps(connection, branch, turn, 0, _EVER if lost is None else lost)
+        if keeper is not None:
+            return keeper
     return None
 
 
-def _branches(connection: apsw.Connection, session: int, number: int, event: int) -> Iterator[int]:
+def _branches(connection: apsw.Connection, session: int, turn: int, number: int, event: int) -> Iterator[int]:
     """The branches of one view that were forked before an event and inherited a turn."""
-    for child, kind, fork_turn, fork_event in list(connection.execute(SQL["children"], {"session": session})):
+    children = list(connection.execute(SQL["children"], {"session": session}))
+    for child, kind, fork_turn, fork_event, fork_said in children:
         if kind == "continuation":
-            yield from _branches(connection, child, 0, event)
-        elif kind == "branch" and fork_turn >= number and fork_event < event:
+            yield from _branches(connection, child, turn, 0, event)
+        elif kind == "branch" and fork_turn >= number and fork_said >= turn and fork_event < event:
             yield child
+
+
+def _living(connection: apsw.Connection, session: int) -> str | None:
+    """The id of a session, or where it was forgotten, of one that continues it: what descends from it lives on."""
+    _, name, *_, forgotten = _one(connection, "link", session=session)
+    if not forgotten:
+        return str(name)
+    for child, kind, *_ in list(connection.execute(SQL["children"], {"session": session})):
+        found = _living(connection, child) if kind == "continuation" else None
+        if found is not None:
+            return found
+    return None
+
+
+def _last_turn_said(connection: apsw.Connection, session: int, last: int) -> int:
+    """The number of the last turn that a session had when the turn of row `last` was recorded."""
+    return last if last == _EVER else int(_one(connection, "last_turn_said", session=session, last=last)[0])
 
 
 def _rewound(connection: apsw.Connection, viewer: int, turn: int) -> int | None:

@@ -35,9 +35,9 @@ SELECT s.session, s.id, s.kind, p.id, s.fork_turn, s.opened_at, s.ended_at,
  ORDER BY s.session
 
 -- name: add_session
-INSERT INTO session (bank, id, kind, parent, fork_turn, fork_note, platform, user, chat, thread, agent, tags, metadata,
-                     opened_at, owner)
-VALUES (:bank, :id, :kind, :parent, :fork_turn, :fork_note, :platform, :user, :chat, :thread, :agent, :tags, :metadata,
+INSERT INTO session (bank, id, kind, parent, fork_turn, fork_said, fork_note, platform, user, chat, thread, agent, tags,
+                     metadata, opened_at, owner)
+VALUES (:bank, :id, :kind, :parent, :fork_turn, :fork_said, :fork_note, :platform, :user, :chat, :thread, :agent, :tags, :metadata,
         :at, :owner)
 RETURNING session
 
@@ -68,12 +68,19 @@ SELECT (SELECT coalesce(max(event), 0) FROM event WHERE session = :session),
 -- name: last_note
 SELECT coalesce(max(note), 0) FROM note
 
+-- name: last_said
+SELECT coalesce(max(turn), 0) FROM turn
+
+-- name: last_turn_said
+SELECT coalesce(max(number), 0) FROM turn WHERE session = :session AND turn <= :last
+
 -- name: link
-SELECT session, id, kind, parent, fork_turn, fork_note, fork_event FROM session WHERE session = :session
+SELECT session, id, kind, parent, fork_turn, fork_said, fork_note, fork_event, forgotten_at IS NOT NULL
+  FROM session WHERE session = :session
 
 -- name: children
-SELECT session, kind, fork_turn, fork_event FROM session
- WHERE parent = :session AND forgotten_at IS NULL ORDER BY session
+SELECT session, kind, fork_turn, fork_event, coalesce(fork_said, 9223372036854775807)
+  FROM session WHERE parent = :session ORDER BY session
 
 -- Turns and notes
 

@@ -15,6 +15,7 @@ CREATE TABLE session (
     kind         TEXT    NOT NULL CHECK (kind IN ('fresh', 'branch', 'continuation', 'delegation')),
     parent       INTEGER REFERENCES session,
     fork_turn    INTEGER,                          -- the parent's last turn that is inherited; NULL: all of them
+    fork_said    INTEGER,                          -- turns recorded after this one (by row) are not inherited; NULL: all are
     fork_note    INTEGER,                          -- the last note that is inherited; NULL: all of them
     fork_event   INTEGER,                          -- rewinds of the parent after this event are not inherited
     last_turn    INTEGER NOT NULL DEFAULT 0,       -- the highest number given out, also when that turn is forgotten

@@ -1,0 +1,275 @@
+"""How fast, how large: `make bench`. Each figure is taken in a process of its own.
+
+python -m benchmarks.speed                 everything; writes docs/performance.md
+python -m benchmarks.speed <part> [...]    one part, printed as JSON
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks.page import write_section
+from benchmarks.talk import messages, questions
+
+SIZES = (1_000, 10_000, 100_000)
+TURNS = {"process": 4_000, "power": 800}
+
+
+def quantiles(seconds: Sequence[float], *shares: float) -> list[float]:
+    """The quantiles, in milliseconds."""
+    ordered = sorted(seconds)
+    return [round(ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1000, 3) for share in shares]
+
+
+def timed(work: Callable[[], object]) -> float:
+    """How long it takes, in seconds."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def peak_megabytes() -> float:
+    """The most memory this process ever had, in MB."""
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+
+
+class Bulk:
+    """Embeds what is stored as cheap noise and what is asked for real.
+
+    The time of a scan does not depend on what the vectors say, and embedding 100,000 texts takes six minutes.
+    """
+
+    def __init__(self) -> None:
+        from threadline.engine.models.minilm import MiniLM
+
+        self._real = MiniLM()
+        self.name = self._real.name
+        self.dimensions = self._real.dimensions
+        self.embed_query = self._real.embed_query
+        self.close = self._real.close
+
+    def embed(self, texts: Sequence[str]) -> Any:
+        import numpy as np
+
+        noise = np.random.default_rng(len(texts)).standard_normal((len(texts), self.dimensions), np.float32)
+        return noise / np.linalg.norm(noise, axis=1, keepdims=True)
+
+
+# The parts
+
+
+def add_turn(durability: str, threads: str, pace: str) -> dict[str, Any]:
+    """Add turns from several threads: flat out, or each thread a turn every `pace` milliseconds."""
+    from threadline import Memory
+
+    count, rest = TURNS[durability] // int(threads), float(pace) / 1000
+    taken: list[float] = []
+    home = tempfile.mkdtemp()
+    with Memory.open(home, durability=durability, embedder="minilm") as memory:
+        memory.session("warm").add_turn(user="warm", assistant="up")
+        memory.flush()
+
+        def say(name: int) -> None:
+            session, talk = memory.session(f"s{name}"), messages(name)
+            for number in range(count):
+                turn = {"user": f"{number} {next(talk)}", "assistant": next(talk)}
+                taken.append(timed(lambda turn=turn: session.add_turn(**turn)))  # type: ignore[misc]
+                if rest:
+                    threading.Event().wait(rest)
+
+        crowd = [threading.Thread(target=say, args=(name,)) for name in range(int(threads))]
+        started = time.perf_counter()
+        for thread in crowd:
+            thread.start()
+        for thread in crowd:
+            thread.join()
+        elapsed = time.perf_counter() - started
+        memory.close(0)
+    shutil.rmtree(home, ignore_errors=True)
+    p50, p99 = quantiles(taken, 0.5, 0.99)
+    return {"p50_ms": p50, "p99_ms": p99, "turns_per_s": round(len(taken) / elapsed)}
+
+
+def retain(embedder: str) -> dict[str, Any]:
+    """Deliver turns to the embedded engine."""
+    from threadline import Memory
+
+    count = {"none": 3_000, "minilm": 400}[embedder]
+    home = Path(tempfile.mkdtemp())
+    talk = messages()
+    with Memory.open(home, embedder=embedder, retain_every_n_turns=10**6) as memory:
+        session = memory.session("s")
+        for _ in range(count):
+            session.add_turn(user=next(talk), assistant=next(talk))
+        memory.session("warm").add_turn(user="warm", assistant="up")
+        memory.recall("warm")
+    figures: dict[str, Any] = {}
+    with Memory.open(home, embedder=embedder, bank="timed") as memory:
+        memory.recall("warm up")
+        session = memory.session("s")
+        for _ in range(count):
+            session.add_turn(user=next(talk), assistant=next(talk))
+        elapsed = timed(lambda: memory.flush(600))
+        figures = {"turns_per_s": round(count / elapsed), "turns": count}
+        text = sum(len(message.text.encode()) for turn in session.turns() for message in turn.messages)
+    held = sum(path.stat().st_size for path in (home / "banks" / "timed").iterdir())
+    journal = (home / "journal.db").stat().st_size / 2  # two banks of the same size share it
+    shutil.rmtree(home)
+    return {
+        **figures,
+        "mb_per_1k_turns": round((held + journal) / count / 1000, 2),
+        "text_mb_per_1k_turns": round(text / count / 1000, 2),
+    }
+
+
+def build(home: str, memories: str) -> dict[str, Any]:
+    """Make a bank of so many memories."""
+    from threadline import Memory
+    from threadline.backends.embedded import EmbeddedBackend
+
+    talk = messages()
+    backend = EmbeddedBackend(Path(home), Bulk())
+    with Memory.open(home, backend=backend, retain_every_n_turns=50) as memory:
+        turns = int(memories) // 2
+        for number in range(turns):
+            memory.session(f"s{number // 200}").add_turn(user=next(talk), assistant=next(talk))
+        if not memory.flush(3_600):
+            raise SystemExit(memory.status().last_error)
+        return {"memories": memory.status().held.memories}
+
+
+def recall(home: str) -> dict[str, Any]:
+    """Ask a bank many different questions, first cold, then warm."""
+    started = time.perf_counter()
+    from threadline import Memory
+
+    imported = time.perf_counter() - started
+    words = [next(talk) for talk in [messages(9)] for _ in range(190)]
+    asked = questions() + [" ".join(text.split()[:9]) for text in words]
+    opened_at = time.perf_counter()
+    memory = Memory.open(home)
+    opened = time.perf_counter() - opened_at
+    first = timed(lambda: memory.recall(asked[0]))
+    taken = [timed(lambda question=question: memory.recall(question)) for question in asked[1:]]  # type: ignore[misc]
+    scoped = memory.session("s0")
+    in_session = [timed(lambda question=question: scoped.recall(question)) for question in words[:50]]  # type: ignore[misc]
+    held = memory.status().held
+    memory.close()
+    p50, p95 = quantiles(taken, 0.5, 0.95)
+    session_p50, session_p95 = quantiles(in_session, 0.5, 0.95)
+    return {
+        "memories": held.memories,
+        "p50_ms": p50,
+        "p95_ms": p95,
+        "session_p50_ms": session_p50,
+        "session_p95_ms": session_p95,
+        "import_ms": round(imported * 1000, 1),
+        "open_ms": round(opened * 1000, 1),
+        "first_recall_ms": round(first * 1000, 1),
+        "peak_mb": peak_megabytes(),
+        "bank_mb": round(held.bytes / 1e6, 1),
+    }
+
+
+PARTS: dict[str, Callable[..., dict[str, Any]]] = {
+    "add_turn": add_turn,
+    "retain": retain,
+    "build": build,
+    "recall": recall,
+}
+
+
+def run(part: str, *arguments: str) -> dict[str, Any]:
+    """Run a part in a process of its own."""
+    print(f"  {part} {' '.join(argument for argument in arguments if '/' not in argument)}", file=sys.stderr)
+    command = [sys.executable, "-m", "benchmarks.speed", part, *arguments]
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    figures: dict[str, Any] = json.loads(output.splitlines()[-1])
+    return figures
+
+
+def main() -> None:
+    """Take every figure, write the page, end with one line of JSON."""
+    figures: dict[str, Any] = {"add_turn": {}, "retain": {}, "recall": {}}
+    for durability in ("process", "power"):
+        for threads, pace in (("1", "0"), ("1", "5"), ("8", "0"), ("8", "20")):
+            rhythm = "flat out" if pace == "0" else f"a turn each {pace} ms"
+            name = f"{durability}, {threads} thread{'s' * (threads != '1')}, {rhythm}"
+            figures["add_turn"][name] = run("add_turn", durability, threads, pace)
+    for embedder in ("none", "minilm"):
+        figures["retain"][embedder] = run("retain", embedder)
+    for size in SIZES:
+        home = tempfile.mkdtemp()
+        run("build", home, str(size))
+        figures["recall"][str(size)] = run("recall", home)
+        shutil.rmtree(home)
+    write_section("speed", page(figures))
+    print(json.dumps(figures))
+
+
+def page(figures: dict[str, Any]) -> str:
+    """The figures as tables."""
+    lines = [
+        f"Taken with `make bench` on {datetime.now(UTC):%Y-%m-%d}: {machine()}.",
+        "",
+        "### A turn recorded (`add_turn`)",
+        "",
+        "While the writer delivers in the background, embedding included.",
+        "",
+        "| durability, threads, pace | p50 ms | p99 ms | turns/s |",
+        "|---|---|---|---|",
+        *[
+            f"| {name} | {row['p50_ms']} | {row['p99_ms']} | {row['turns_per_s']} |"
+            for name, row in figures["add_turn"].items()
+        ],
+        "",
+        "### Turns delivered (embedded engine)",
+        "",
+        "| embedder | turns/s | MB on disk per 1,000 turns (journal and bank) | of that, the text itself once |",
+        "|---|---|---|---|",
+        *[
+            f"| {name} | {row['turns_per_s']} | {row['mb_per_1k_turns']} | {row['text_mb_per_1k_turns']} |"
+            for name, row in figures["retain"].items()
+        ],
+        "",
+        "### Recall, words and vectors, query embedding included",
+        "",
+        "| memories | p50 ms | p95 ms | one session, p50 | import ms | open ms | first recall ms | peak MB | bank MB |",
+        "|---|---|---|---|---|---|---|---|---|",
+        *[
+            f"| {row['memories']:,} | {row['p50_ms']} | {row['p95_ms']} | {row['session_p50_ms']} | {row['import_ms']} "
+            f"| {row['open_ms']} | {row['first_recall_ms']} | {row['peak_mb']} | {row['bank_mb']} |"
+            for row in figures["recall"].values()
+        ],
+        "",
+        "The stored vectors of this table are noise of the right shape: a scan takes as long whatever they say. The",
+        "questions are embedded for real. The first recall loads the model.",
+    ]
+    return "\n".join(lines)
+
+
+def machine() -> str:
+    """What this ran on."""
+    return (
+        f"{os.cpu_count()} shared cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    )
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        print(json.dumps(PARTS[sys.argv[1]](*sys.argv[2:])))
+    else:
+        main()
