@@ -37,9 +37,6 @@ class Outbox:
     def adopt(self) -> bool:
         return False
 
-    def waiting(self) -> int:
-        return len(self.parcels)
-
     def purge(self) -> None:
         self.log.append(("purged", 0, ""))
 

@@ -50,8 +50,5 @@ class Outbox(Protocol):
     def adopt(self) -> bool:
         """Take over what dead processes left: their leases, their open batches. Returns whether there was any."""
 
-    def waiting(self) -> int:
-        """How many deliveries are not settled yet, by whomever."""
-
     def purge(self) -> None:
         """Leave no byte of what was forgotten in the journal's own files."""

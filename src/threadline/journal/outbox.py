@@ -42,7 +42,7 @@ class JournalOutbox:
             connection.execute(SQL["take_lease"], lease)
             return self._parcel(connection, found)
 
-        if self.waiting() == 0:
+        if not self._database.rows(SQL["is_waiting"])[0][0]:
             return None
         return self._database.write("outbox.claim", work)
 
@@ -75,15 +75,9 @@ class JournalOutbox:
         self._database.write("outbox.adopt", work)
         return True
 
-    def waiting(self) -> int:
-        """See `Outbox.waiting`."""
-        found = self._database.row(SQL["waiting_anywhere"])
-        return int(found[0]) if found else 0
-
-    def waiting_in(self, bank: int, last: int) -> int:
-        """How many deliveries of a bank, up to one of them, are not settled yet."""
-        found = self._database.row(SQL["waiting"], {"bank": bank, "last": last})
-        return int(found[0]) if found else 0
+    def is_waiting(self, bank: BankRecord, last: int) -> bool:
+        """Whether any delivery of a bank, up to the given one, is not settled yet."""
+        return bool(self._database.rows(SQL["is_waiting_in"], {"bank": bank.key, "last": last})[0][0])
 
     def last(self) -> int:
         """The newest delivery."""

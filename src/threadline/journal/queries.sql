@@ -205,11 +205,11 @@ SELECT DISTINCT owner FROM lease WHERE owner <> :owner
 -- name: settle
 UPDATE delivery SET state = :state, error = :error, attempts = attempts + 1, tried_at = :at WHERE delivery = :delivery
 
--- name: waiting
-SELECT count(*) FROM delivery WHERE state = 'waiting' AND bank = :bank AND delivery <= :last
+-- name: is_waiting
+SELECT EXISTS (SELECT 1 FROM delivery WHERE state = 'waiting')
 
--- name: waiting_anywhere
-SELECT count(*) FROM delivery WHERE state = 'waiting'
+-- name: is_waiting_in
+SELECT EXISTS (SELECT 1 FROM delivery WHERE state = 'waiting' AND bank = :bank AND delivery <= :last)
 
 -- name: last_delivery
 SELECT coalesce(max(delivery), 0) FROM delivery

@@ -1,0 +1,46 @@
+"""The pages say what the code does: every setting, error and word of the door is on its page."""
+
+import inspect
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+import threadline
+from threadline import Settings, errors
+
+DOCS = Path(__file__).parent.parent / "docs"
+README = DOCS.parent / "README.md"
+
+
+@pytest.mark.parametrize("setting", [field for field in fields(Settings) if field.name != "home"], ids=lambda f: f.name)
+def test_describe_every_setting(setting: object) -> None:
+    name, default = setting.name, setting.default  # type: ignore[attr-defined]
+    shown = {None: "unset"}.get(default, f"{default:g}" if isinstance(default, int | float) else f"`{default}`")
+    row = f"| `{name}` | `THREADLINE_{name.upper()}` | {shown} |"
+    assert row in (DOCS / "settings.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, value in vars(errors).items() if inspect.isclass(value) and value.__module__ == errors.__name__]
+)
+def test_describe_every_error(name: str) -> None:
+    assert f"| `{name}` |" in (DOCS / "errors.md").read_text("utf-8")
+    assert name in (errors.__doc__ or "")
+    assert name in threadline.__all__
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")) + [README], ids=lambda p: p.name)
+def test_link_to_what_is_there(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text("utf-8")):
+        if "://" not in target:
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_run_the_example_of_the_readme(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = re.search(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+    assert found
+    code = found[1].replace("~/.threadline", str(tmp_path))
+    exec(compile(code, "README.md", "exec"), {})  # noqa: S102 - our own example
+    assert "Lisbon" in capsys.readouterr().out
