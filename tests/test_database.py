@@ -239,3 +239,29 @@ def test_read_named_queries() -> None:
         "one": "SELECT 1",
         "two": "SELECT\n  2",
     }
+
+
+def test_leave_no_connection_behind_with_a_thread_that_ended(tmp_path: Path) -> None:
+    database = Database(tmp_path / "a.db", SCHEMA)
+    for _ in range(50):
+        thread = threading.Thread(target=database.rows, args=("SELECT 1",))
+        thread.start()
+        thread.join()
+    assert len(database._readers) == 0
+    database.close()
+
+
+def test_move_the_wal_into_the_file_when_asked(tmp_path: Path) -> None:
+    database = Database(tmp_path / "a.db", SCHEMA, checkpoints=False)
+    wal = tmp_path / "a.db-wal"
+    for _ in range(3):
+        database.write("big", lambda c: c.execute("INSERT INTO t (y) VALUES (?)", ("x" * 3_000_000,)))
+    assert wal.stat().st_size > 8_000_000
+    assert (tmp_path / "a.db").stat().st_size < 1_000_000
+    database.checkpoint()
+    assert (tmp_path / "a.db").stat().st_size > 8_000_000
+    database.write("small", _insert(1))
+    before = wal.stat().st_size
+    database.write("small", _insert(2))
+    assert wal.stat().st_size == before, "the WAL is used anew from its beginning"
+    database.close()

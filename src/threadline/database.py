@@ -11,6 +11,7 @@ import contextlib
 import errno
 import os
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -93,7 +94,8 @@ class Database:
         self.path = path
         self._checkpoint_pages = _CHECKPOINT_PAGES if checkpoints else 0
         self._synchronous = "FULL" if durability == "power" else "NORMAL"
-        self._readers: dict[int, apsw.Connection] = {}
+        # Only the thread holds its connection: a host that reads from a new thread each time leaves none behind.
+        self._readers: weakref.WeakSet[apsw.Connection] = weakref.WeakSet()
         self._local = threading.local()
         self._lock = threading.RLock()
         self._waiting: deque[_Write[Any]] = deque()
@@ -113,7 +115,7 @@ class Database:
                 connection = self._connect()
                 connection.execute("PRAGMA query_only = ON")
             self._local.connection = connection
-            self._readers[threading.get_ident()] = connection
+            self._readers.add(connection)
         return connection
 
     def rows(self, sql: str, bindings: apsw.Bindings | None = None) -> list[tuple[Any, ...]]:
@@ -147,7 +149,7 @@ class Database:
         wal = self.path.with_name(f"{self.path.name}-wal")
         if wal.stat().st_size > _CHECKPOINT_PAGES * _PAGE_BYTES:
             with storage_errors(self.path):
-                self.read().pragma("wal_checkpoint(PASSIVE)")
+                list(self.read().execute("PRAGMA wal_checkpoint(PASSIVE)"))
 
     def compact(self) -> None:
         """Rewrite the file without its free pages and empty the WAL, so that no deleted byte is left.
@@ -165,9 +167,10 @@ class Database:
         """Close every connection. Calling it twice is no error."""
         with self._lock:
             self._closed = True
-            for connection in [*self._readers.values(), self._writer]:
-                connection.close()
-            self._readers.clear()
+            for connection in [*self._readers, self._writer]:
+                # One that another thread is reading from just now is closed when that thread ends.
+                with contextlib.suppress(apsw.ThreadingViolationError):
+                    connection.close()
 
     def _connect(self) -> apsw.Connection:
         connection = apsw.Connection(str(self.path))

@@ -14,6 +14,7 @@ docs/redaction.md says what is found, what is not, and why.
 
 from __future__ import annotations
 
+import bisect
 import functools
 import itertools
 import re
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from ahocorasick_rs import AhoCorasick
 
 MARK = "[redacted:"
+_MARK_AT_MOST = 48
+_MARK_PATTERN = re.compile(r"\[redacted:[a-z0-9-]{1,32}\]")
+_KEY_BLOCK = "private-key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ def find_secrets(text: str) -> list[Secret]:
         *_named_values(text, lowered, names),
         *_command_passwords(text, lowered, names),
     ]
-    return _merge(found)
+    return _merge(_outside_marks(text, found))
 
 
 def warm() -> None:
@@ -84,6 +88,20 @@ def warm() -> None:
 def _lower(text: str) -> str:
     # The dotted capital I is the one letter whose lower case is longer; positions must stay the same.
     return text.replace("\u0130", "i").lower()
+
+
+def _outside_marks(text: str, found: list[Secret]) -> list[Secret]:
+    """Leave out what overlaps a mark of ours: it was found in our own words. A whole key block may hold one."""
+    if MARK not in text or not found:
+        return found
+    marks = [match.span() for match in _MARK_PATTERN.finditer(text)]
+    starts = [start for start, _ in marks]
+    outside = []
+    for secret in found:
+        before = bisect.bisect_left(starts, secret.end) - 1
+        if secret.kind == _KEY_BLOCK or before < 0 or marks[before][1] <= secret.start:
+            outside.append(secret)
+    return outside
 
 
 def _merge(found: list[Secret]) -> list[Secret]:
@@ -182,7 +200,6 @@ _OWN_RULES = (
     _prefixed("mailgun-key", "key-", "[0-9a-f]{32}"),
     _prefixed("age-key", "AGE-SECRET-KEY-1", "[A-Z0-9]{58}"),
     _prefixed("artifactory-token", "AKC", "[A-Za-z0-9]{15,}", _upper_lower_digit),
-    _prefixed("artifactory-token", "AP", "[0-9A-F][A-Za-z0-9]{15,}", _upper_lower_digit),
     _prefixed("azure-signature", "sig=", "[A-Za-z0-9%/+]{40,}={0,2}"),
 )
 
@@ -293,7 +310,13 @@ def _within_word(text: str, start: int) -> bool:
     if not start:
         return False
     before = text[start - 1]
-    return before.isalnum() or (before == "]" and MARK in text[max(0, start - 48) : start])
+    return before.isalnum() or (before == "]" and _within_mark(text, start - 1))
+
+
+def _within_mark(text: str, place: int) -> bool:
+    """Whether the place is inside a `[redacted:<kind>]`."""
+    mark = text.rfind(MARK, max(0, place - _MARK_AT_MOST), place)
+    return mark >= 0 and text.find("]", mark, place) < 0
 
 
 # --- private keys, URLs, command lines ------------------------------------------------------------------
@@ -314,9 +337,9 @@ def _key_blocks(text: str, literals: frozenset[str]) -> Iterator[Secret]:
         if border is None or not (border["begin"] or border["putty"]):
             continue
         if following and not (following["begin"] or following["putty"]):
-            yield Secret(border.start(), following.end(), "private-key")
+            yield Secret(border.start(), following.end(), _KEY_BLOCK)
         elif body := _KEY_BODY.match(text, border.end()):
-            yield Secret(border.start(), body.end(), "private-key")
+            yield Secret(border.start(), body.end(), _KEY_BLOCK)
 
 
 _USERINFO = re.compile(r"""://[^\s:/@?#"'<>`\\]{0,256}:(?P<password>[^\s/@"'<>`\\]{1,256})@(?=[\w\[])""")
@@ -416,7 +439,10 @@ class _Value:
 
 def _named_values(text: str, lowered: str, names: frozenset[str]) -> Iterator[Secret]:
     covered = 0
+    marked = MARK in text
     for place in _places(lowered, names):
+        if marked and _within_mark(text, place):
+            continue
         match = _NAME.match(lowered, place)
         if not match or match.end() < covered or not _is_name(match, text, lowered):
             continue

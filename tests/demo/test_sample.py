@@ -155,9 +155,7 @@ def test_questions_cover_the_branch_and_the_undone(sample: Sample, turns: dict[P
     [branch] = [session["id"] for session in sample["sessions"] if session["parent"]]
     [parent] = [session["parent"]["session"] for session in sample["sessions"] if session["parent"]]
     forbidden = {
-        question["session"]: _places(question["never"])
-        for question in sample["questions"]
-        if question["never"]
+        question["session"]: _places(question["never"]) for question in sample["questions"] if question["never"]
     }
     assert branch in {question["session"] for question in sample["questions"]}
     assert {session for session, _ in forbidden[parent]} == {branch}
@@ -204,6 +202,4 @@ def _visible(sample: Sample, session_id: str) -> set[Place]:
     if parent is None:
         return own
     fork = parent["turn"]
-    return own | {
-        (id_, n) for id_, n in _visible(sample, parent["session"]) if id_ != parent["session"] or n <= fork
-    }
+    return own | {(id_, n) for id_, n in _visible(sample, parent["session"]) if id_ != parent["session"] or n <= fork}

@@ -51,4 +51,8 @@ class Backend(Protocol):
         """Count what the bank holds."""
 
     def close(self) -> None:
-        """Let go of files and threads. Calling it twice is no error."""
+        """Let go of files and threads. Calling it twice is no error.
+
+        A retain that is under way ends soon, with an error or without: closing may come from another thread, when
+        the time for a shutdown is up.
+        """

@@ -16,6 +16,8 @@ from threadline.engine.models.base import Embedder
 from threadline.engine.recall.fuse import Fusion, sum_of_z_scores
 from threadline.engine.store.base import Figures
 
+_Identity = tuple[int, int] | None
+
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-_.")
 _LONGEST = 160
 _DIGEST = 32
@@ -64,7 +66,7 @@ class EmbeddedBackend:
         self._embedder = embedder
         self._fusion = fusion
         self._durability = durability
-        self._banks: dict[str, Bank] = {}
+        self._banks: dict[str, tuple[Bank, _Identity]] = {}
         self._lock = threading.Lock()
 
     def retain(self, batch: Batch) -> None:
@@ -91,13 +93,20 @@ class EmbeddedBackend:
             self._open(bank).forget(document, turns)
 
     def forget_bank(self, bank: str) -> None:
-        """Remove a bank and everything in it. An unknown bank is no error."""
+        """Remove a bank and everything in it. An unknown bank is no error.
+
+        Its folder goes too, unless another process has the bank open: then it stays, empty.
+
+        Raises:
+            StorageBusyError: as `forget`.
+        """
         if not self._exists(bank):
             return
-        self._open(bank).clear()
+        opened = self._open(bank)
         with self._lock:
-            self._banks.pop(bank).close()
-            shutil.rmtree(self._home / bank_folder(bank))
+            del self._banks[bank]
+            if opened.remove():
+                shutil.rmtree(self._folder(bank))
 
     def recall(self, bank: str, query: Query) -> list[Recalled]:
         """Find memories, best first, within the query's scope and token budget. An unknown bank is empty.
@@ -117,23 +126,40 @@ class EmbeddedBackend:
         return BankFigures(held.documents, held.passages, held.memories, held.vectors, held.bytes)
 
     def close(self) -> None:
-        """Close every bank and the embedder. Calling it twice is no error."""
-        with self._lock:
-            for bank in self._banks.values():
-                bank.close()
-            self._banks.clear()
+        """Close the embedder and every bank. Calling it twice is no error; a retain under way ends with an error."""
         if self._embedder:
             self._embedder.close()
+        with self._lock:
+            for bank, _ in self._banks.values():
+                bank.close()
+            self._banks.clear()
 
     def _exists(self, bank: str) -> bool:
-        return bank in self._banks or (self._home / bank_folder(bank) / "memory.db").exists()
+        return _identity(self._folder(bank)) is not None
 
-    def _open(self, bank: str) -> Bank:
+    def _folder(self, bank: str) -> Path:
+        return self._home / bank_folder(bank)
+
+    def _open(self, name: str) -> Bank:
+        folder = self._folder(name)
         with self._lock:
-            if bank not in self._banks:
-                folder = self._home / bank_folder(bank)
-                self._banks[bank] = Bank(folder, self._embedder, self._fusion, self._durability)
-            return self._banks[bank]
+            bank, identity = self._banks.get(name, (None, None))
+            if bank and identity == _identity(folder):
+                return bank
+            if bank:  # the folder was deleted, or replaced by a copy: what is written must go to the new one
+                bank.close()
+            bank = Bank(folder, self._embedder, self._fusion, self._durability)
+            self._banks[name] = bank, _identity(folder)
+            return bank
+
+
+def _identity(folder: Path) -> _Identity:
+    """Which file the bank's is, or None when there is none."""
+    try:
+        status = (folder / "memory.db").stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _recalled(hit: Hit) -> Recalled:

@@ -16,6 +16,8 @@ from threadline.errors import BackendRefusedError, StorageError, ThreadlineError
 SWEEP_SECONDS = 2.0
 #: How often to look again while another process carries what somebody here waits for, in seconds.
 POLL_SECONDS = 0.02
+#: How long a delivery under way has to end once the backend was closed under it, in seconds.
+GRACE_SECONDS = 0.25
 #: The writer begins nothing while turns are arriving, for both would want the interpreter lock: it waits for a
 #: silence of this length, but never longer than the second figure, in seconds.
 SILENCE_SECONDS = 0.005
@@ -97,7 +99,7 @@ class Writer:
             self._hurry(-1)
 
     def stop(self, seconds: float) -> bool:
-        """Carry on for at most so many seconds, then end; whatever is left stays in the journal.
+        """Carry on for at most so many seconds, then close the backend and end; what is left stays in the journal.
 
         Returns:
             Whether the thread has ended. If not, it hangs in the backend; it ends when that lets go of it.
@@ -107,6 +109,9 @@ class Writer:
             self._work = True  # look once more: something may have come in since it last looked
             self._changed.notify_all()
         self._thread.join(seconds)
+        if self._thread.is_alive():
+            self._backend.close()
+            self._thread.join(GRACE_SECONDS)
         return not self._thread.is_alive()
 
     def _run(self) -> None:

@@ -18,7 +18,7 @@ from threadline.engine.recall.words import search_words
 from threadline.engine.retain.prepare import prepare
 from threadline.engine.store.base import Figures, Memory, Store
 from threadline.engine.store.sqlite import SqliteStore
-from threadline.engine.words import query_terms, shortened
+from threadline.engine.terms import query_terms, shortened, without_names
 
 #: How many memories each channel hands to the fusion.
 DEPTH = 200
@@ -92,13 +92,17 @@ class Bank:
         """
         self._store.forget(document, turns)
 
-    def clear(self) -> None:
-        """Remove everything, leaving no byte of it.
+    def remove(self) -> bool:
+        """Remove everything, leaving no byte of it, and close.
+
+        Returns:
+            Whether its file is deleted too. It stays, empty, while another process has it open.
 
         Raises:
             StorageBusyError: as `forget`.
         """
         self._store.clear()
+        return self._store.remove()
 
     def recall(self, query: Query) -> list[Hit]:
         """Find memories, best first, within the query's scope, token budget and limit.
@@ -106,14 +110,16 @@ class Bank:
         Raises:
             EmbedderError: the model cannot be loaded or run.
         """
-        terms = query_terms(query.text)
+        text = shortened(query.text.encode("utf-8", "replace").decode("utf-8"))
+        terms = query_terms(text)
         if not terms or query.limit <= 0:
             return []
         seen = visible(self._store, query)
         depth = max(DEPTH, 2 * query.limit)
         rankings = [search_words(self._store, terms, seen, depth)]
         if self._meaning:
-            rankings.append(self._meaning.search(shortened(query.text), seen, depth))
+            matter = without_names(text, self._store.speakers())
+            rankings.append(self._meaning.search(matter, seen, depth))
         hits = self._hits(self._fusion(rankings), rankings)
         return list(within_budget(hits, query.max_tokens, query.limit))
 
@@ -140,14 +146,15 @@ class Bank:
         self._store.close()
 
     def _hits(self, fused: Sequence[tuple[int, float]], rankings: Sequence[Ranking]) -> Iterator[Hit]:
-        reasons: dict[int, list[Reason]] = {}
-        for ranking in rankings:
-            for rank, (memory, score) in enumerate(ranking.found, start=1):
-                reasons.setdefault(memory, []).append(Reason(ranking.channel, rank, score))
+        places = [
+            (ranking.channel, {memory: (rank, score) for rank, (memory, score) in enumerate(ranking.found, 1)})
+            for ranking in rankings
+        ]
         for start in range(0, len(fused), _FETCH):
             some = fused[start : start + _FETCH]
             memories = self._store.memories([memory for memory, _ in some])
             for memory, score in some:
                 if memory in memories:
-                    why = tuple(sorted(reasons[memory], key=lambda reason: reason.rank))
-                    yield Hit(memories[memory], score, why)
+                    why = [Reason(channel, *found[memory]) for channel, found in places if memory in found]
+                    why.sort(key=lambda reason: reason.rank)
+                    yield Hit(memories[memory], score, tuple(why))

@@ -1,13 +1,14 @@
 """A whole bank out of a journal and into another: every entry in an order in which it can be put back.
 
 Sessions and rewinds come in the order in which they happened, because a branch keeps what was taken back after
-it forked; each session is followed by its turns, and each branch preceded by the notes it inherits. Putting an
+it forked; what was said before a branch forked comes before it, and what was said later after it. Putting an
 entry back twice changes nothing.
 """
 
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,7 +27,7 @@ from threadline.turns import Identity, Json, Note, Turn
 #: What putting an entry back did.
 Outcome = Literal["added", "known"]
 
-_EVER = 2**62  # no note has this row
+_EVER = 2**62  # no turn or note has this row
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,30 +159,74 @@ def restore(journal: Journal, bank: BankRecord, entry: Entry, batch_size: int = 
 
 
 def _entries(connection: apsw.Connection, bank: BankRecord) -> Iterator[Entry]:
-    key = {"bank": bank.key}
-    for (mark,) in connection.execute(SQL["archived_marks"], key):
+    for (mark,) in connection.execute(SQL["archived_marks"], {"bank": bank.key}):
         yield ForgottenEntry(mark.hex())
-    last_note = 0
-    for event, kind, at, session in connection.execute(SQL["archived_events"], key):
-        name, *about = next(iter(connection.execute(SQL["archived_session"], {"session": session})))
+    said = _Said(connection, bank)
+    for event, kind, at, session in connection.execute(SQL["archived_events"], {"bank": bank.key}):
+        name, *about = _row(connection, "archived_session", session=session)
         if kind == "rewind":
-            turns = tuple(connection.execute(SQL["archived_rewind"], {"event": event}))
+            turns = list(connection.execute(SQL["archived_rewind"], {"event": event}))
             if turns:  # else all of them were forgotten since
-                yield RewindEntry(name, turns, at)
-            continue
-        fork_note = about[3]
-        if fork_note is not None:
-            yield from _notes(connection, bank, last_note, fork_note)
-            last_note = max(last_note, fork_note)
-        entry = _session(name, about)
-        yield entry
-        if entry.forgotten_at is None:
-            yield from _turns_and_gaps(connection, session, name)
-    yield from _notes(connection, bank, last_note, _EVER)
+                yield from said.turns(max(row for _, _, row in turns))
+                yield RewindEntry(name, tuple((owner, number) for owner, number, _ in turns), at)
+        else:
+            fork_said, fork_note = about[3:5]
+            yield from said.turns(fork_said or 0)
+            yield from said.notes(fork_note or 0)
+            yield _session(name, about)
+    yield from said.turns(_EVER)
+    yield from said.notes(_EVER)
+    yield from said.gaps()
+
+
+class _Said:
+    """What was said in a bank, in the order in which it was recorded, a part at a time."""
+
+    def __init__(self, connection: apsw.Connection, bank: BankRecord) -> None:
+        self._connection = connection
+        self._bank = bank
+        self._turn = self._note = 0
+        self._gaps: dict[str, deque[ForgottenEntry]] = {}
+        for name, number, key in connection.execute(SQL["archived_gaps"], {"bank": bank.key}):
+            mark = ForgottenEntry(None if key is None else key.hex(), name, number)
+            self._gaps.setdefault(name, deque()).append(mark)
+
+    def turns(self, last: int) -> Iterator[Entry]:
+        """The turns up to a row, each after the marks of those forgotten before it."""
+        for name, number, host_key, messages, metadata, occurred_at, redactions in self._rows(
+            "archived_turns", self._turn, last
+        ):
+            gaps = self._gaps.get(name)
+            while gaps and (gaps[0].number or 0) < number:
+                yield gaps.popleft()
+            turn = Turn(
+                session=name,
+                number=number,
+                messages=rows.load_messages(messages),
+                occurred_at=datetime.fromisoformat(occurred_at),
+                host_key=host_key,
+                metadata=json.loads(metadata),
+            )
+            yield TurnEntry(turn, redactions)
+        self._turn = max(self._turn, last)
+
+    def notes(self, last: int) -> Iterator[Entry]:
+        """The notes up to a row."""
+        for row in self._rows("archived_notes", self._note, last):
+            yield NoteEntry(rows.to_note(row[:7]), row[7], row[8])
+        self._note = max(self._note, last)
+
+    def gaps(self) -> Iterator[Entry]:
+        """The marks after which no turn of their session came."""
+        for gaps in self._gaps.values():
+            yield from gaps
+
+    def _rows(self, query: str, after: int, last: int) -> Iterator[Any]:
+        return iter(self._connection.execute(SQL[query], {"bank": self._bank.key, "after": after, "last": last}))
 
 
 def _session(name: str, about: list[Any]) -> SessionEntry:
-    kind, parent, fork_turn, _, opened_at, ended_at, forgotten_at, *rest = about
+    kind, parent, fork_turn, _, _, opened_at, ended_at, forgotten_at, *rest = about
     return SessionEntry(
         id=name,
         kind=kind,
@@ -194,36 +239,6 @@ def _session(name: str, about: list[Any]) -> SessionEntry:
         tags=tuple(json.loads(rest[5])),
         metadata=json.loads(rest[6]),
     )
-
-
-def _turns_and_gaps(connection: apsw.Connection, session: int, name: str) -> Iterator[Entry]:
-    """A session's turns by number, with a mark where a forgotten one was."""
-    gaps = list(connection.execute(SQL["archived_gaps"], {"session": session}))[::-1]
-    for row in connection.execute(SQL["archived_turns"], {"session": session}):
-        while gaps and gaps[-1][0] < row[0]:
-            yield _gap(name, *gaps.pop())
-        number, host_key, messages, metadata, occurred_at, redactions = row
-        turn = Turn(
-            session=name,
-            number=number,
-            messages=rows.load_messages(messages),
-            occurred_at=datetime.fromisoformat(occurred_at),
-            host_key=host_key,
-            metadata=json.loads(metadata),
-        )
-        yield TurnEntry(turn, redactions)
-    while gaps:
-        yield _gap(name, *gaps.pop())
-
-
-def _gap(session: str, number: int, key: bytes | None) -> ForgottenEntry:
-    return ForgottenEntry(None if key is None else key.hex(), session, number)
-
-
-def _notes(connection: apsw.Connection, bank: BankRecord, after: int, last: int) -> Iterator[NoteEntry]:
-    bindings = {"bank": bank.key, "after": after, "last": last}
-    for row in connection.execute(SQL["archived_notes"], bindings):
-        yield NoteEntry(rows.to_note(row[:7]), row[7], row[8])
 
 
 # In
@@ -240,7 +255,7 @@ def _restore_session(journal: Journal, connection: apsw.Connection, bank: BankRe
         return "known"
     if _is_marked(connection, bank, f"session:{entry.id}"):
         raise ForgottenError(f"Session {entry.id!r} was forgotten here and does not come back.")
-    fork_note = _row(connection, "last_note")[0] if entry.kind == "branch" else None
+    branch = entry.kind == "branch"
     (key,) = _row(
         connection,
         "restore_session",
@@ -249,7 +264,8 @@ def _restore_session(journal: Journal, connection: apsw.Connection, bank: BankRe
         kind=entry.kind,
         parent=parent,
         fork_turn=entry.fork_turn,
-        fork_note=fork_note,
+        fork_said=_row(connection, "last_said")[0] if branch else None,
+        fork_note=_row(connection, "last_note")[0] if branch else None,
         tags=rows.dump(list(entry.tags)),
         metadata=rows.dump(entry.metadata),
         opened_at=entry.opened_at,

@@ -335,18 +335,21 @@ SELECT e.event, e.kind, e.at, e.session FROM event e JOIN session s ON s.session
  WHERE s.bank = :bank AND e.kind IN ('open', 'branch', 'continuation', 'delegation', 'rewind') ORDER BY e.event
 
 -- name: archived_session
-SELECT s.id, s.kind, p.id, s.fork_turn, s.fork_note, s.opened_at, s.ended_at, s.forgotten_at,
+SELECT s.id, s.kind, p.id, s.fork_turn, s.fork_said, s.fork_note, s.opened_at, s.ended_at, s.forgotten_at,
        s.platform, s.user, s.chat, s.thread, s.agent, s.tags, s.metadata
   FROM session s LEFT JOIN session p ON p.session = s.parent WHERE s.session = :session
 
 -- name: archived_turns
-SELECT number, host_key, messages, metadata, occurred_at, redactions FROM turn WHERE session = :session ORDER BY number
+SELECT s.id, t.number, t.host_key, t.messages, t.metadata, t.occurred_at, t.redactions
+  FROM turn t JOIN session s ON s.session = t.session
+ WHERE s.bank = :bank AND t.turn > :after AND t.turn <= :last ORDER BY t.turn
 
 -- name: archived_gaps
-SELECT number, key_hash FROM forgotten WHERE session = :session AND number IS NOT NULL ORDER BY number
+SELECT s.id, f.number, f.key_hash FROM forgotten f JOIN session s ON s.session = f.session
+ WHERE f.bank = :bank AND f.number IS NOT NULL AND s.forgotten_at IS NULL ORDER BY s.session, f.number
 
 -- name: archived_rewind
-SELECT s.id, t.number FROM rewound r JOIN turn t ON t.turn = r.turn JOIN session s ON s.session = t.session
+SELECT s.id, t.number, t.turn FROM rewound r JOIN turn t ON t.turn = r.turn JOIN session s ON s.session = t.session
  WHERE r.event = :event ORDER BY s.session, t.number
 
 -- name: archived_notes
@@ -374,10 +377,10 @@ UPDATE session SET last_turn = :number, owner = :owner WHERE session = :session 
 SELECT content_hash FROM note WHERE bank = :bank AND id = :id
 
 -- name: restore_session
-INSERT INTO session (bank, id, kind, parent, fork_turn, fork_note, platform, user, chat, thread, agent, tags, metadata,
-                     opened_at, ended_at, forgotten_at, owner)
-VALUES (:bank, :id, :kind, :parent, :fork_turn, :fork_note, :platform, :user, :chat, :thread, :agent, :tags, :metadata,
-        :opened_at, :ended_at, :forgotten_at, :owner)
+INSERT INTO session (bank, id, kind, parent, fork_turn, fork_said, fork_note, platform, user, chat, thread, agent, tags,
+                     metadata, opened_at, ended_at, forgotten_at, owner)
+VALUES (:bank, :id, :kind, :parent, :fork_turn, :fork_said, :fork_note, :platform, :user, :chat, :thread, :agent, :tags,
+        :metadata, :opened_at, :ended_at, :forgotten_at, :owner)
 RETURNING session
 
 -- name: restore_event

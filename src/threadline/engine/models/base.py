@@ -39,4 +39,4 @@ class Embedder(Protocol):
         """
 
     def close(self) -> None:
-        """Let go of the model's memory; the next use loads it again."""
+        """Let go of the model's memory; the next use loads it again. What is under way ends with `ClosedError`."""

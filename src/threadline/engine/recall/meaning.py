@@ -49,9 +49,7 @@ class Meaning:
         seen = np.flatnonzero(visible.mask(documents, turns))
         scores = cosines(vector, matrix)[seen]
         best = _best(scores, depth)
-        return Ranking(
-            "meaning", tuple(zip(memories[seen[best]].tolist(), scores[best].tolist(), strict=True))
-        )
+        return Ranking("meaning", tuple(zip(memories[seen[best]].tolist(), scores[best].tolist(), strict=True)))
 
     def _current(self) -> _Arrays:
         with self._lock:

@@ -21,7 +21,7 @@ class Visible:
     """What a scope and tags leave of a bank.
 
     Attributes:
-        last_turns: document -> the last turn seen, of the documents seen; None for every turn of every document.
+        last_turns: document -> its last turn seen, for the documents seen; None for all of every document.
         hidden: (document, turn) that are left out all the same.
     """
 
@@ -53,9 +53,7 @@ def visible(store: Store, query: Query) -> Visible:
     """What a query's scope and tags leave visible; documents that the store lacks are of no account."""
     scope = query.scope
     hidden = (
-        {name: span.hidden for name, span in scope.documents.items()}
-        if scope.documents is not None
-        else scope.hidden
+        {name: span.hidden for name, span in scope.documents.items()} if scope.documents is not None else scope.hidden
     )
     ids = store.document_ids([*(scope.documents or ()), *hidden])
     last_turns = None if scope.documents is None else _last_turns(scope.documents, ids)

@@ -22,6 +22,7 @@ def prepare(passages: Sequence[Passage], embedder: Embedder | None) -> list[Prep
     """Make pieces of passages.
 
     Args:
+        passages: what was said.
         embedder: what embeds them, or None to leave them to the word index.
 
     Raises:

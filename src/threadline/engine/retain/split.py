@@ -21,6 +21,7 @@ def split(text: str, capacity: int = CAPACITY) -> list[tuple[int, int]]:
     """Cut a text into pieces.
 
     Args:
+        text: what to cut.
         capacity: the most characters of a piece.
 
     Returns:

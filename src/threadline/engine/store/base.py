@@ -40,11 +40,11 @@ class Memory:
 
     id: int
     document: str
+    tags: tuple[str, ...]
+    metadata: Mapping[str, Json]
     passage: Passage
     text: str
     tokens: int
-    tags: tuple[str, ...]
-    metadata: Mapping[str, Json]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,8 @@ class Store(Protocol):
         """Store a batch in one transaction; a key already applied changes nothing.
 
         Args:
+            batch: the batch.
+            prepared: those of its passages that were missing, with their pieces.
             model: the name of the embedder that made the vectors.
 
         Raises:
@@ -102,6 +104,9 @@ class Store(Protocol):
 
     def clear(self) -> None:
         """Remove everything, leaving no byte of it."""
+
+    def remove(self) -> bool:
+        """Close the store and delete it, unless another process has it open; returns whether it is gone."""
 
     def passages(self) -> Iterator[tuple[int, Passage]]:
         """All passages with their ids, in the order they were stored."""
@@ -122,8 +127,13 @@ class Store(Protocol):
         """The memories that hold any of these phrases, best BM25 first, equal ones oldest first.
 
         Args:
+            terms: the phrases, of letters, digits, marks and spaces alone.
             documents: only memories of these documents, or None for all.
+            limit: the most memories returned.
         """
+
+    def speakers(self) -> list[str]:
+        """The names of those who speak in the bank, at most 1,000, in alphabetical order."""
 
     def state(self) -> tuple[int, int]:
         """The generation, which grows when memories go away, and the id of the newest memory."""

@@ -29,6 +29,8 @@ CREATE TABLE passages (
     UNIQUE (document, turn, position)
 ) STRICT;
 
+CREATE INDEX passages_by_speaker ON passages (speaker) WHERE speaker IS NOT NULL;
+
 -- Turns that were taken out and must not come back with a late batch. They need not have been here.
 CREATE TABLE removed (
     document INTEGER NOT NULL REFERENCES documents ON DELETE CASCADE,
@@ -77,7 +79,7 @@ CREATE TABLE vectors (
     vector BLOB NOT NULL                               -- int8, the unit vector times 127
 ) STRICT;
 
--- The words of each memory under its id; `engine.store.entries` says what stands in the columns. The index
+-- The words of each memory under its id; `_entries` beside this file says what stands in the columns. The index
 -- holds no copy of the text (content=''), and forgets a deleted word at once (secure-delete).
 CREATE VIRTUAL TABLE words USING fts5(
     text, context, said, place,

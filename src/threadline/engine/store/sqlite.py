@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -13,8 +14,9 @@ import apsw
 from threadline.database import Database, Durability, Schema, storage_errors
 from threadline.documents import Batch, Passage
 from threadline.engine.store.base import Figures, Match, Memory, Piece, Prepared, StoredVector
-from threadline.engine.words import date_words, index_text
+from threadline.engine.terms import date_words, index_text
 from threadline.errors import BackendRefusedError
+from threadline.turns import Json
 
 # "TLME" in ASCII.
 SCHEMA = Schema(
@@ -23,12 +25,14 @@ SCHEMA = Schema(
     create=Path(__file__).with_name("schema.sql").read_text(encoding="utf-8"),
 )
 
-# BM25's weight of each column of the word index. What opened the turn and when and by whom it was said help to
-# find a memory without being what it says; `place` is there to be filtered by.
+# BM25's weight of each column of the word index. What opened the turn, and when and by whom it was said, help
+# to find a memory without being what it says; `place` is there to be filtered by.
 _WEIGHTS = {"text": 1.0, "context": 0.5, "said": 0.5, "place": 0.0}
 
-# How much of the message that opened a turn is indexed with each later message of it, in characters.
+# How much of the message that opened a turn is indexed with each short message that follows, in characters.
 _CONTEXT = 400
+
+# Beyond this size the WAL is moved into the file after a retain.
 
 _PASSAGE = "turn, position, role, text, occurred_at, speaker, ref"
 
@@ -46,6 +50,7 @@ class SqliteStore:
     def __init__(self, path: Path, durability: Durability = "process") -> None:
         self.path = path
         self.database = Database(path, SCHEMA, durability)
+        self._wal = path.with_name(f"{path.name}-wal")
 
     def missing(self, batch: Batch) -> list[Passage]:
         """The batch's passages that are neither stored nor taken out; none when its key was applied."""
@@ -59,6 +64,8 @@ class SqliteStore:
         """Store a batch in one transaction; a key already applied changes nothing.
 
         Args:
+            batch: the batch.
+            prepared: those of its passages that were missing, with their pieces.
             model: the name of the embedder that made the vectors.
 
         Raises:
@@ -107,9 +114,22 @@ class SqliteStore:
         self.database.write("engine.forget", work)
         self._purge()
 
+    def remove(self) -> bool:
+        """Close the store and delete it, unless another process has it open; returns whether it is gone."""
+        self.close()
+        with storage_errors(self.path), contextlib.closing(apsw.Connection(str(self.path))) as connection:
+            try:
+                # Nobody can leave WAL while another has the file open; whoever opens it now waits, and must not
+                # find it under this name any more.
+                connection.execute("PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE")
+            except apsw.BusyError:
+                return False
+            self.path.unlink()
+            return True
+
     def passages(self) -> Iterator[tuple[int, Passage]]:
         """All passages with their ids, in the order they were stored."""
-        for row in self.database.rows(f"SELECT id, {_PASSAGE} FROM passages ORDER BY id"):
+        for row in self.database.rows(f"SELECT id, {_PASSAGE} FROM passages ORDER BY id"):  # noqa: S608
             yield row[0], _passage(row[1:])
 
     def rebuild(self, prepared: Mapping[int, Sequence[Piece]], model: str) -> int:
@@ -149,7 +169,9 @@ class SqliteStore:
         """The memories that hold any of these phrases, best BM25 first, equal ones oldest first.
 
         Args:
+            terms: the phrases, of letters, digits, marks and spaces alone.
             documents: only memories of these documents, or None for all.
+            limit: the most memories returned.
         """
         if not terms or (documents is not None and not documents):
             return []
@@ -163,6 +185,20 @@ class SqliteStore:
         """
         bindings = (*_WEIGHTS.values(), _expression(terms, documents), limit)
         return [Match(*row) for row in self.database.rows(sql, bindings)]
+
+    def speakers(self) -> list[str]:
+        """The names of those who speak in the bank, at most 1,000, in alphabetical order."""
+        # From name to name along the index; DISTINCT would read all of it.
+        sql = """
+            WITH RECURSIVE names (name) AS (
+                SELECT min(speaker) FROM passages WHERE speaker IS NOT NULL
+                UNION ALL
+                SELECT (SELECT min(speaker) FROM passages WHERE speaker > name)
+                FROM names WHERE name IS NOT NULL
+            )
+            SELECT name FROM names WHERE name IS NOT NULL LIMIT 1000
+        """
+        return [name for (name,) in self.database.rows(sql)]
 
     def state(self) -> tuple[int, int]:
         """The generation, which grows when memories go away, and the id of the newest memory."""
@@ -182,47 +218,59 @@ class SqliteStore:
 
     def memories(self, ids: Collection[int]) -> dict[int, Memory]:
         """Memories by id; an id that is not here any more is left out."""
-        wanted = json.dumps(list(ids))
-        pieces = self.database.rows(
-            "SELECT id, passage, start, end, tokens FROM memories WHERE id IN (SELECT value FROM json_each(?))",
-            (wanted,),
-        )
-        sources = self._sources({row[1] for row in pieces})
-        return {
-            memory: Memory(memory, name, passage, passage.text[start:end], tokens, tags, metadata)
-            for memory, source, start, end, tokens in pieces
-            if source in sources
-            for name, tags, metadata, passage in [sources[source]]
-        }
+        sql = """
+            SELECT id, passage, start, end, tokens FROM memories
+            WHERE id IN (SELECT value FROM json_each(?))
+        """
+        pieces = self.database.rows(sql, (json.dumps(list(ids)),))
+        passages = self._passages({passage for _, passage, *_ in pieces})
+        documents = self._documents({document for document, _ in passages.values()})
+        found = {}
+        for memory, source, start, end, tokens in pieces:
+            # Another process may delete between these reads: then there is nothing to give out.
+            document, passage = passages.get(source, (0, None))
+            if passage and document in documents:
+                text = passage.text[start:end]
+                found[memory] = Memory(memory, *documents[document], passage, text, tokens)
+        return found
 
     def figures(self) -> Figures:
         """Count what the store holds."""
         with storage_errors(self.path):
             connection = self.database.read()
             documents = _column(connection, "SELECT count(DISTINCT document) FROM passages")[0]
-            counts = [_count(connection, table) for table in ("passages", "memories", "vectors")]
-        files = (self.path.with_name(self.path.name + end) for end in ("", "-wal", "-shm"))
-        return Figures(documents, *counts, sum(file.stat().st_size for file in files if file.exists()))
+            passages = _count(connection, "passages")
+            memories = _count(connection, "memories")
+            vectors = _count(connection, "vectors")
+        files = [self.path, self._wal, self.path.with_name(f"{self.path.name}-shm")]
+        return Figures(documents, passages, memories, vectors, sum(map(_size, files)))
 
     def close(self) -> None:
         """Let go of the file. Calling it twice is no error."""
         self.database.close()
 
-    def _sources(self, passages: Collection[int]) -> dict[int, tuple[str, tuple[str, ...], Any, Passage]]:
+    def _passages(self, ids: Collection[int]) -> dict[int, tuple[int, Passage]]:
+        """Passages by id, each with its document's id."""
         sql = f"""
-            SELECT passages.id, name, (SELECT json_group_array(tag ORDER BY tag) FROM tags WHERE document = documents.id),
-                metadata, {_PASSAGE}
-            FROM passages JOIN documents ON documents.id = document
-            WHERE passages.id IN (SELECT value FROM json_each(?))
+            SELECT id, document, {_PASSAGE} FROM passages WHERE id IN (SELECT value FROM json_each(?))
         """  # noqa: S608 - a constant
+        rows = self.database.rows(sql, (json.dumps(list(ids)),))
+        return {passage: (document, _passage(rest)) for passage, document, *rest in rows}
+
+    def _documents(self, ids: Collection[int]) -> dict[int, tuple[str, tuple[str, ...], Mapping[str, Json]]]:
+        """Name, tags and metadata of documents by id."""
+        sql = """
+            SELECT id, name, metadata,
+                (SELECT json_group_array(tag ORDER BY tag) FROM tags WHERE document = documents.id)
+            FROM documents WHERE id IN (SELECT value FROM json_each(?))
+        """
+        rows = self.database.rows(sql, (json.dumps(list(ids)),))
         return {
-            passage: (name, tuple(json.loads(tags)), json.loads(metadata), _passage(rest))
-            for passage, name, tags, metadata, *rest in self.database.rows(sql, (json.dumps(list(passages)),))
+            document: (name, tuple(json.loads(tags)), json.loads(metadata)) for document, name, metadata, tags in rows
         }
 
     def _purge(self) -> None:
-        # A segment's inner pages keep the first word of each leaf, also of one that was deleted since: only a
-        # newly written index is free of them.
+        self.database.write("engine.purge", _rewrite_index)
         self.database.compact()
 
 
@@ -231,7 +279,12 @@ def _expression(terms: Sequence[str], documents: Collection[int] | None) -> str:
     wanted = "{text context said} : (" + " OR ".join(f'"{term}"' for term in terms) + ")"
     if documents is None:
         return wanted
-    return f"({wanted}) AND place : (" + " OR ".join(f'"{_place(document)}"' for document in documents) + ")"
+    places = " OR ".join(f'"{_place(document)}"' for document in documents)
+    return f"({wanted}) AND place : ({places})"
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0
 
 
 def _place(document: int) -> str:
@@ -280,13 +333,20 @@ def _missing(connection: apsw.Connection, document: int | None, passages: Iterab
     if document is None:
         return list(passages)
     removed = set(_column(connection, "SELECT turn FROM removed WHERE document = ?", (document,)))
-    there = "SELECT 1 FROM passages WHERE document = ? AND turn = ? AND position = ?"
     return [
-        passage
-        for passage in passages
-        if passage.turn not in removed
-        and not _column(connection, there, (document, passage.turn, passage.position))
+        passage for passage in passages if passage.turn not in removed and not _is_there(connection, document, passage)
     ]
+
+
+def _is_there(connection: apsw.Connection, document: int, passage: Passage) -> bool:
+    sql = "SELECT text FROM passages WHERE document = ? AND turn = ? AND position = ?"
+    found = _column(connection, sql, (document, passage.turn, passage.position))
+    if found and found[0] != passage.text:
+        raise BackendRefusedError(
+            f"The bank holds another text as turn {passage.turn} (message {passage.position}) of this document. Was "
+            "the journal lost or replaced? `threadline rebuild --from-journal` makes the bank what the journal says."
+        )
+    return bool(found)
 
 
 def _add_passage(connection: apsw.Connection, name: str, document: int, passage: Passage) -> int:
@@ -328,9 +388,7 @@ def _add_memories(connection: apsw.Connection, passage: int, pieces: Iterable[Pi
 
 def _index(connection: apsw.Connection, passages: Iterable[int]) -> None:
     for entry in _entries(connection, passages):
-        connection.execute(
-            "INSERT INTO words (rowid, text, context, said, place) VALUES (?, ?, ?, ?, ?)", entry
-        )
+        connection.execute("INSERT INTO words (rowid, text, context, said, place) VALUES (?, ?, ?, ?, ?)", entry)
 
 
 def _unindex(connection: apsw.Connection, passages: Iterable[int]) -> None:
@@ -341,27 +399,40 @@ def _unindex(connection: apsw.Connection, passages: Iterable[int]) -> None:
         )
 
 
-def _entries(
-    connection: apsw.Connection, passages: Iterable[int]
-) -> Iterator[tuple[int, str, str, str, str]]:
+def _entries(connection: apsw.Connection, passages: Iterable[int]) -> Iterator[tuple[int, str, str, str, str]]:
     """What the word index holds of each memory of these passages: id, text, context, said, place.
 
-    The context is the beginning of the message that opened the turn, for the messages that follow it: an answer
-    is found by what was asked. It reaches no further than the turn, so that a turn taken out leaves nothing
-    of itself in another's words. An entry is deleted by handing in what was inserted, so this must not change
-    for a file that exists, other than by a migration that indexes it anew.
+    The context is the beginning of the message that opened the turn: a short answer is found by what was
+    asked. (A long one speaks for itself; with context, each of its pieces was found at once.) It reaches no
+    further than the turn, so that a turn taken out leaves nothing of itself in another's words. An entry is
+    deleted by handing in what was inserted, so this must not change for a file that exists, other than by a
+    migration that indexes it anew.
     """
     source = """
         SELECT p.document, p.occurred_at, p.speaker, p.text, substr(o.text, 1, ?)
-        FROM passages p LEFT JOIN passages o ON o.document = p.document AND o.turn = p.turn AND o.position < p.position
+        FROM passages p LEFT JOIN passages o
+            ON o.document = p.document AND o.turn = p.turn AND o.position < p.position
         WHERE p.id = ? ORDER BY o.position LIMIT 1
     """
     for passage in passages:
         document, when, speaker, text, opening = next(connection.execute(source, (_CONTEXT, passage)))
         said = f"{date_words(datetime.fromisoformat(when))} {index_text(speaker or '')}"
         pieces = "SELECT id, start, end FROM memories WHERE passage = ? ORDER BY id"
-        for memory, start, end in connection.execute(pieces, (passage,)):
-            yield memory, index_text(text[start:end]), index_text(opening or ""), said, _place(document)
+        rows = list(connection.execute(pieces, (passage,)))
+        context = index_text(opening) if opening and len(rows) == 1 else ""
+        for memory, start, end in rows:
+            yield memory, index_text(text[start:end]), context, said, _place(document)
+
+
+def _rewrite_index(connection: apsw.Connection) -> None:
+    """Write the word index anew.
+
+    A deleted word is gone from the index's leaves at once, but its beginning may stay in the inner pages as the
+    border between two leaves. Merging all segments writes new borders; a merge needs two, so one is added.
+    """
+    connection.execute("INSERT INTO words (rowid, text) VALUES (0, '0')")
+    connection.execute("INSERT INTO words (words) VALUES ('optimize')")
+    connection.execute("INSERT INTO words (words, rowid, text) VALUES ('delete', 0, '0')")
 
 
 def _take_out(connection: apsw.Connection, name: str, turns: Collection[int]) -> None:
@@ -390,9 +461,7 @@ def _take_out(connection: apsw.Connection, name: str, turns: Collection[int]) ->
 def _drop(connection: apsw.Connection, name: str) -> None:
     document = _document(connection, name)
     if document is not None:
-        _delete_passages(
-            connection, _column(connection, "SELECT id FROM passages WHERE document = ?", (document,))
-        )
+        _delete_passages(connection, _column(connection, "SELECT id FROM passages WHERE document = ?", (document,)))
         connection.execute("DELETE FROM documents WHERE id = ?", (document,))
 
 

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from threadline.engine.vectors import cosines, quantise, stack
+
+
+def unit_rows(count: int) -> npt.NDArray[np.float32]:
+    rows = np.random.default_rng(7).normal(size=(count, 384))
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
+
+
+def test_compare_as_the_unrounded_vectors_do() -> None:
+    rows = unit_rows(50)
+    measured = cosines(quantise(rows[3]), quantise(rows))
+    assert np.allclose(measured, rows @ rows[3], atol=0.01)
+    assert measured.argmax() == 3
+
+
+def test_compare_with_no_rows() -> None:
+    assert cosines(quantise(unit_rows(1)[0]), np.zeros((0, 384), np.int8)).shape == (0,)
+
+
+def test_stack_what_was_stored() -> None:
+    rows = quantise(unit_rows(3))
+    assert np.array_equal(stack([row.tobytes() for row in rows], 384), rows)

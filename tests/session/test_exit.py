@@ -1,0 +1,34 @@
+"""How a process leaves: in time, with status 0, and with everything said kept."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from threadline import Memory
+
+
+@pytest.mark.parametrize("ending", ["memory.close()", "", "raise SystemExit(0)"], ids=["close", "end", "exit"])
+def test_leave_at_once_in_the_middle_of_embedding(tmp_path: Path, ending: str) -> None:
+    """The model works on the first message for many seconds; leaving waits for one sentence of it at most."""
+    program = f"""
+import sys, threading
+from threadline import Memory
+from threadline.engine.models.minilm import MiniLM
+
+begun = threading.Event()
+run = MiniLM._run
+MiniLM._run = lambda self, tokens: (begun.set(), run(self, tokens))[1]
+memory = Memory.open(sys.argv[1], shutdown_seconds=0.0)
+for number in range(3):
+    memory.session("s").add_turn(user=f"number {{number}}. " + "The heron waits by the river. " * 3000)
+assert begun.wait(60)
+{ending}
+"""
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    with Memory.open(tmp_path, embedder="none") as memory:
+        assert [turn.number for turn in memory.session("s").turns()] == [1, 2, 3]
+        assert memory.flush(30)
+        assert {found.turn for found in memory.recall("heron", limit=500, max_tokens=10**6)} == {1, 2, 3}
