@@ -17,7 +17,7 @@ SWEEP_SECONDS = 2.0
 #: How often to look again while another process carries what somebody here waits for, in seconds.
 POLL_SECONDS = 0.02
 #: How long a delivery under way has to end once the backend was closed under it, in seconds.
-GRACE_SECONDS = 0.25
+GRACE_SECONDS = 1.0
 #: The writer begins nothing while turns are arriving, for both would want the interpreter lock: it waits for a
 #: silence of this length, but never longer than the second figure, in seconds.
 SILENCE_SECONDS = 0.005
@@ -99,7 +99,10 @@ class Writer:
             self._hurry(-1)
 
     def stop(self, seconds: float) -> bool:
-        """Carry on for at most so many seconds, then close the backend and end; what is left stays in the journal.
+        """Carry on for at most so many seconds, then end; whatever is left stays in the journal.
+
+        The backend is closed a second before time is up, so that what it is at ends too: a thread that is killed
+        inside of a model would take the process down with it.
 
         Returns:
             Whether the thread has ended. If not, it hangs in the backend; it ends when that lets go of it.
@@ -108,7 +111,7 @@ class Writer:
             self._stop_at = time.monotonic() + seconds
             self._work = True  # look once more: something may have come in since it last looked
             self._changed.notify_all()
-        self._thread.join(seconds)
+        self._thread.join(max(0.0, seconds - GRACE_SECONDS))
         if self._thread.is_alive():
             self._backend.close()
             self._thread.join(GRACE_SECONDS)
