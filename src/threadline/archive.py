@@ -8,7 +8,7 @@ the line is: `session`, `turn`, `note`, `rewind` or `forgotten`. What is unknown
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
@@ -51,7 +51,7 @@ class End:
     entries: int
 
 
-def write(journal: Journal, bank: BankRecord) -> Iterator[str]:
+def write(journal: Journal, bank: BankRecord) -> Generator[str, None, None]:
     """The lines of an export, each with its line end. The whole bank is not held in memory.
 
     What is written is the bank as it was at the first line. The iterator must be used up, or closed, on the

@@ -100,6 +100,7 @@ class Database:
         self._lock = threading.RLock()
         self._waiting: deque[_Write[Any]] = deque()
         self._closed = False
+        self._process = os.getpid()
         with storage_errors(path):
             _create_file(path)
             self._writer = self._connect()
@@ -108,8 +109,7 @@ class Database:
     def read(self) -> apsw.Connection:
         """The calling thread's own connection for reading."""
         connection: apsw.Connection | None = getattr(self._local, "connection", None)
-        if self._closed:
-            raise ClosedError(f"{self.path.name} was closed; open the memory again to go on.")
+        self._check_open()
         if connection is None:
             with storage_errors(self.path):
                 connection = self._connect()
@@ -137,6 +137,7 @@ class Database:
         Args:
             name: what this write is, for the observer.
         """
+        self._check_open()
         write = _Write(name, work)
         self._waiting.append(write)
         with self._lock:
@@ -164,13 +165,21 @@ class Database:
                 raise StorageBusyError(f"{self.path} is being read by another process; try again.")
 
     def close(self) -> None:
-        """Close every connection. Calling it twice is no error."""
+        """Close every connection. Calling it twice, or in a forked child, is no error and does nothing."""
+        if self._process != os.getpid():
+            return
         with self._lock:
             self._closed = True
             for connection in [*self._readers, self._writer]:
                 # One that another thread is reading from just now is closed when that thread ends.
                 with contextlib.suppress(apsw.ThreadingViolationError):
                     connection.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ClosedError(f"{self.path.name} was closed; open the memory again to go on.")
+        if self._process != os.getpid():
+            raise ClosedError("This memory was opened before the process was forked; open it again in the child.")
 
     def _connect(self) -> apsw.Connection:
         connection = apsw.Connection(str(self.path))
@@ -187,15 +196,12 @@ class Database:
         return connection
 
     def _commit_waiting(self) -> None:
-        if self._closed:
-            error = ClosedError(f"{self.path.name} was closed; open the memory again to go on.")
-            self._settle(self._take(), error)
-            return
         group = self._take()
         try:
+            self._check_open()
             with storage_errors(self.path):
                 self._commit(group)
-        except StorageError as error:
+        except (StorageError, ClosedError) as error:
             self._settle(group, error)
         except BaseException:
             self._settle(group, StorageError(f"A write to {self.path} was interrupted; try it again."))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import threading
 import time
 import weakref
@@ -45,6 +46,7 @@ class Memory:
         name = check_bank(settings.bank)
         self._settings = settings
         self._closed = False
+        self._process = os.getpid()
         self._lock = threading.Lock()
         backend = backend or embedded_backend(settings)
         journal = Journal(settings.home, settings.durability)
@@ -236,7 +238,7 @@ class Memory:
             seconds: how long it may take; None: `shutdown_seconds`.
         """
         with self._lock:
-            if self._closed:
+            if self._closed or self._process != os.getpid():  # a forked child has no part in its parent's
                 return
             self._closed = True
         seconds = self._settings.shutdown_seconds if seconds is None else seconds

@@ -1,6 +1,8 @@
 """The life of a session through the public door, on the real engine."""
 
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
@@ -20,6 +22,7 @@ from threadline import (
     Memory,
     Message,
     Recalled,
+    StorageCorruptError,
     UnknownSessionError,
     UnknownTurnError,
 )
@@ -390,6 +393,59 @@ def test_rebuild_from_documents_and_from_the_journal(memory: Memory) -> None:
     after = memory.recall("cranes fact")
     assert [(f.text, f.session, f.turn, f.score) for f in after] == [
         (f.text, f.session, f.turn, f.score) for f in before
+    ]
+
+
+@pytest.mark.parametrize("damage", ["gone", "garbage", "hole"])
+def test_fill_a_bank_again_that_was_lost_or_damaged(tmp_path: Path, damage: str) -> None:
+    with Memory.open(tmp_path, embedder="none") as memory:
+        for number in range(60):
+            memory.session("s").add_turn(user=f"the crane number {number} " * 40)
+        memory.flush()
+    bank = tmp_path / "banks" / "default" / "memory.db"
+    content = bank.read_bytes()
+    if damage == "gone":
+        bank.unlink()
+    else:
+        bank.write_bytes(b"garbage" * 999 if damage == "garbage" else content[:4096] + b"\xa5" * (len(content) - 4096))
+    with Memory.open(tmp_path, embedder="none") as memory:
+        if damage != "gone":
+            with pytest.raises(StorageCorruptError, match="backup"):
+                memory.recall("crane")
+            assert "backup" in (memory.status().last_error or "")
+        else:
+            assert "from-journal" in (memory.status().last_error or "")
+        assert memory.rebuild(from_journal=True) == 60
+        assert memory.status().healthy
+        assert len({found.turn for found in memory.recall("crane", limit=200, max_tokens=10**6)}) == 60
+
+
+def test_keep_out_of_a_forked_child(tmp_path: Path) -> None:
+    """The child can neither use nor close its parent's memory, and holds no lock of it."""
+    program = """
+import os, sys
+from threadline import ClosedError, Memory
+memory = Memory.open(sys.argv[1], embedder="none")
+session = memory.session("s")
+session.add_turn(user="from the parent")
+child = os.fork()
+if child == 0:
+    try:
+        session.add_turn(user="from the child")
+    except ClosedError as error:
+        print(error, flush=True)
+    sys.exit(0)
+assert os.waitpid(child, 0)[1] == 0
+session.add_turn(user="after the child")
+assert memory.flush(20)
+print(len(memory.recall("parent child")), flush=True)
+memory.close()
+"""
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "This memory was opened before the process was forked; open it again in the child.",
+        "2",
     ]
 
 

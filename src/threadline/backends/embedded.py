@@ -15,6 +15,7 @@ from threadline.engine.bank import Bank, Hit
 from threadline.engine.models.base import Embedder
 from threadline.engine.recall.fuse import Fusion, sum_of_z_scores
 from threadline.engine.store.base import Figures
+from threadline.errors import StorageCorruptError
 
 _Identity = tuple[int, int] | None
 
@@ -102,10 +103,16 @@ class EmbeddedBackend:
         """
         if not self._exists(bank):
             return
-        opened = self._open(bank)
-        with self._lock:
-            del self._banks[bank]
-            if opened.remove():
+        try:
+            opened = self._open(bank)
+            with self._lock:
+                del self._banks[bank]
+                gone = opened.remove()
+        except StorageCorruptError:
+            gone = True  # nothing can be read from it, and nobody can be using it
+        if gone:
+            with self._lock:
+                self._banks.pop(bank, None)
                 shutil.rmtree(self._folder(bank))
 
     def recall(self, bank: str, query: Query) -> list[Recalled]:

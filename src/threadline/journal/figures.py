@@ -7,8 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from threadline.backends.base import Backend, BankFigures
+from threadline.errors import ThreadlineError
 from threadline.journal.journal import BankRecord, Journal
 from threadline.journal.sql import SQL
+
+
+_EMPTY = "The bank's own files are gone or empty; `threadline rebuild --from-journal` fills them again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,10 @@ def bank_status(journal: Journal, bank: BankRecord, trouble: str | None, backend
     delivered, _, _, last_delivered = states.get("done", (0, 0, None, None))
     dead, *_ = states.get("dead", (0, 0, None, None))
     error = database.row(SQL["last_error"], key)
-    last_error = trouble or (error[0] if error else None)
+    held, fault = _held(backend, bank.name)
+    expected = turns - taken_back + notes - buffered - waiting
+    empty = _EMPTY if expected > 0 and not held.passages else None
+    last_error = trouble or fault or (error[0] if error else None) or empty
     oldest = database.rows(SQL["oldest_undelivered"], key)[0][0]
     return BankStatus(
         bank=bank.name,
@@ -82,8 +89,16 @@ def bank_status(journal: Journal, bank: BankRecord, trouble: str | None, backend
         oldest_undelivered=_time(oldest),
         last_delivered=_time(last_delivered),
         last_error=last_error,
-        held=backend.figures(bank.name),
+        held=held,
     )
+
+
+def _held(backend: Backend, bank: str) -> tuple[BankFigures, str | None]:
+    """What the backend holds, or why it cannot say."""
+    try:
+        return backend.figures(bank), None
+    except ThreadlineError as error:
+        return BankFigures(0, 0, 0, 0, 0), str(error)
 
 
 def _time(text: str | None) -> datetime | None:

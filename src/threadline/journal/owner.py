@@ -7,10 +7,10 @@ that may have been given to somebody else.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
 import sys
+import weakref
 from pathlib import Path
 
 from threadline.database import os_error, private_directory
@@ -47,6 +47,7 @@ class Owner:
             _lock(self._descriptor)
         except OSError as error:
             raise os_error(error, path) from error
+        _let_go_in_children(self)
 
     def lives(self, owner: str) -> bool:
         """Whether the process of that id still holds its lock. What the dead left behind is removed."""
@@ -71,6 +72,22 @@ class Owner:
         """Let go: from now on this owner counts as dead. Calling it twice is no error."""
         if self._descriptor is not None:
             (self._folder / self.id).unlink(missing_ok=True)
-            with contextlib.suppress(OSError):
-                os.close(self._descriptor)
+            self._close()
+
+    def _close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
             self._descriptor = None
+
+
+def _let_go_in_children(owner: Owner) -> None:
+    """A forked child must not hold the lock: its parent would seem to live on after its death."""
+    reference = weakref.ref(owner)
+
+    def let_go() -> None:
+        found = reference()
+        if found is not None:
+            found._close()
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=let_go)
