@@ -316,3 +316,18 @@ def test_a_turn_with_nothing_in_it_is_refused(home: Path) -> None:
     assert restore(home, [turn]) == ["InvalidTurnError"]
     turn = turn.replace("[]", '[{"role":"king","text":"x"}]')
     assert restore(home, [turn]) == ["InvalidTurnError"]
+
+
+def test_what_was_taken_back_leaves_the_backend_too(home: Path, tmp_path: Path) -> None:
+    with Memory.open(home, embedder="none") as memory:
+        memory.find_session("s1").rewind()
+    written = lines(home)
+    before = [line for line in written if not line.startswith('{"rewind"')]
+    restore(tmp_path / "other", before)
+    with Memory.open(tmp_path / "other", embedder="none") as memory:
+        memory.flush()
+        held = memory.status().held.passages
+    restore(tmp_path / "other", written)
+    with Memory.open(tmp_path / "other", embedder="none") as memory:
+        memory.flush()
+        assert memory.status().held.passages == held - 2  # the turn's two messages

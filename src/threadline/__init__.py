@@ -1,5 +1,6 @@
-"""Threadline: long-term memory for AI agents that never loses a turn, never repeats one, and never lets one
-conversation read another's.
+"""Threadline: long-term memory for AI agents.
+
+It never loses a turn, never repeats one, and never lets one conversation read another's.
 
     from threadline import Memory
 

@@ -242,7 +242,7 @@ class Database:
         self._writer.execute("SAVEPOINT one")
         try:
             write.result = write.work(self._writer)
-        except Exception as error:  # noqa: BLE001 - it belongs to whoever asked for this write, and is raised there
+        except Exception as error:
             if not self._writer.in_transaction:
                 raise  # SQLite rolled the whole transaction back: nobody's write happened
             self._writer.execute("ROLLBACK TO one")

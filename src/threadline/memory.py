@@ -30,7 +30,6 @@ from threadline.session.session import Session, add_note, open_session
 from threadline.settings import Settings
 from threadline.turns import Identity, Json, Note
 
-
 #: How long a rebuild from the journal waits before it looks whether anything is wrong.
 _REDELIVERY_SECONDS = 5.0
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-import mmap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 _WINDOW = 24  # bytes: long enough to be somebody's words, short enough to fit what a page border cuts off
 _WINDOWS_PER_TEXT = 64
+_LONGEST = 128  # bytes: no needle is longer
+_BLOCK = 1 << 22
+_NO_TEXT = ("-shm",)  # holds the numbers of pages and nothing of what is in them
 _WORD = 10  # letters: shorter words stand in too many texts to say whose they are
 
 
@@ -49,7 +51,7 @@ def search(home: Path, texts: Sequence[str], surviving: Iterable[str], complete:
     from ahocorasick_rs import BytesAhoCorasick
 
     needles = sorted({needle for text in texts for needle in _needles(text)})
-    paths = sorted(path for path in home.rglob("*") if path.is_file() and path.stat().st_size)
+    paths = sorted(path for path in home.rglob("*") if _may_hold_text(path))
     traces: list[Trace] = []
     if needles:
         automaton = BytesAhoCorasick(needles)
@@ -62,9 +64,44 @@ def search(home: Path, texts: Sequence[str], surviving: Iterable[str], complete:
     return Proof(len(texts), len(paths), sum(path.stat().st_size for path in paths), tuple(traces), complete)
 
 
-def _find(automaton: object, path: Path) -> list[tuple[int, int]]:
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return [(which, start) for which, start, _ in automaton.find_matches_as_indexes(content)]  # type: ignore[attr-defined]
+def _may_hold_text(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0 and not path.name.endswith(_NO_TEXT)
+
+
+def _find(automaton: object, path: Path) -> Iterator[tuple[int, int]]:
+    """Where in a file which needle is; one that lies across two blocks is found in the second."""
+    offset, before = 0, b""
+    for block in _blocks(path):
+        content = before + block
+        for which, start, end in automaton.find_matches_as_indexes(content):  # type: ignore[attr-defined]
+            if end > len(before):  # else it was found in the block before
+                yield which, offset - len(before) + start
+        offset += len(block)
+        before = content[-_LONGEST:]
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    """The bytes of a file.
+
+    Of a database they are read by SQLite itself. Where locks are POSIX locks, a process that opens a file and closes
+    it loses all locks it has on it: another process would take the database for closed, and remove the WAL that
+    is being written here.
+    """
+    import apsw
+
+    if path.suffix != ".db":
+        with path.open("rb") as file:
+            while block := file.read(_BLOCK):
+                yield block
+        return
+    flags = apsw.SQLITE_OPEN_MAIN_DB | apsw.SQLITE_OPEN_READONLY
+    database = apsw.VFSFile("", str(path), [flags, 0])
+    try:
+        size = database.xFileSize()
+        for offset in range(0, size, _BLOCK):
+            yield database.xRead(min(_BLOCK, size - offset), offset)
+    finally:
+        database.xClose()
 
 
 def _needles(text: str) -> set[bytes]:

@@ -362,7 +362,7 @@ def _restore_rewind(journal: Journal, connection: apsw.Connection, bank: BankRec
             (event,) = _row(connection, "restore_event", session=session, kind="rewind", at=entry.at)
         connection.execute(SQL["rewind_turn"], {"viewer": viewer, "turn": turn[0], "event": event})
         if not lineage.is_seen(connection, turn[0], number, owner):
-            pass
+            journal._retract(connection, bank, owner, number)
     return "known" if event is None else "added"
 
 

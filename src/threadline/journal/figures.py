@@ -11,7 +11,6 @@ from threadline.errors import ThreadlineError
 from threadline.journal.journal import BankRecord, Journal
 from threadline.journal.sql import SQL
 
-
 _EMPTY = "The bank's own files are gone or empty; `threadline rebuild --from-journal` fills them again."
 
 

@@ -1,0 +1,1 @@
+"""The session API against a model of ten lines."""
