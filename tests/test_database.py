@@ -265,3 +265,39 @@ def test_move_the_wal_into_the_file_when_asked(tmp_path: Path) -> None:
     database.write("small", _insert(2))
     assert wal.stat().st_size == before, "the WAL is used anew from its beginning"
     database.close()
+
+
+def test_open_a_new_file_from_many_threads_at_once(tmp_path: Path) -> None:
+    """Whoever comes while another is making it sees it either empty or whole."""
+    for number in range(40):
+        barrier = threading.Barrier(4)
+        failed: list[Exception] = []
+
+        def enter(path: Path, barrier: threading.Barrier, failed: list[Exception]) -> None:
+            barrier.wait()
+            try:
+                Database(path, SCHEMA).close()
+            except StorageError as error:
+                failed.append(error)
+
+        crowd = [threading.Thread(target=enter, args=(tmp_path / f"{number}.db", barrier, failed)) for _ in range(4)]
+        for thread in crowd:
+            thread.start()
+        for thread in crowd:
+            thread.join()
+        assert failed == []
+
+
+@pytest.mark.skipif(not Path("/proc/locks").exists(), reason="asks Linux which locks are held")
+def test_keep_the_locks_of_a_file_that_is_opened_twice(tmp_path: Path) -> None:
+    """POSIX drops all of a process's locks on a file as soon as it closes any descriptor of it."""
+    first = Database(tmp_path / "a.db", SCHEMA)
+    first.rows("SELECT 1 FROM t")
+    inode = str((tmp_path / "a.db").stat().st_ino)
+    before = [line for line in Path("/proc/locks").read_text().splitlines() if inode in line]
+    second = Database(tmp_path / "a.db", SCHEMA)
+    after = [line for line in Path("/proc/locks").read_text().splitlines() if inode in line]
+    assert before
+    assert len(after) == len(before)
+    second.close()
+    first.close()

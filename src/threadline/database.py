@@ -286,14 +286,19 @@ def _create_file(path: Path) -> None:
     """Make the file before SQLite does, so that it is never readable by others, not for an instant."""
     private_directory(path.parent)
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        # Only a new file: closing one that is in use would drop every lock this process has on it.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        return
     except OSError as error:
         raise os_error(error, path) from error
 
 
 def _prepare(connection: apsw.Connection, schema: Schema, path: Path) -> None:
     """Bring the file to the schema's version. Several processes may arrive here at once: one does it."""
-    if _version(connection, schema, path) != schema.version:
+    with connection:  # one look at one state of the file: another process may be making it just now
+        found = _version(connection, schema, path)
+    if found != schema.version:
         _enter_wal(connection)
         connection.execute("BEGIN EXCLUSIVE")
         with connection:

@@ -122,3 +122,23 @@ def test_a_conversation_that_comes_twice_in_a_file_is_taken_once(tmp_path: Path)
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     report = take(tmp_path / "home", path)
     assert (report.turns, report.known) == (2, 1)
+
+
+def test_a_turn_that_was_still_going_on_is_completed(tmp_path: Path) -> None:
+    """Read in three states of growth, then once more: every message is there once, in order."""
+    path = tmp_path / "live.jsonl"
+    rows = [
+        {"role": "user", "content": "count to three", "id": "m1"},
+        {"role": "assistant", "content": "one", "id": "m2"},
+        {"role": "assistant", "content": "two", "id": "m3"},
+        {"role": "assistant", "content": "three", "id": "m4"},
+        {"role": "user", "content": "thanks", "id": "m5"},
+    ]
+    added = []
+    for length in (1, 2, 4, 5, 5):
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows[:length]))
+        added.append(take(tmp_path / "home", path).turns)
+    assert added == [1, 1, 1, 1, 0]
+    with Memory.open(tmp_path / "home", embedder="none") as memory:
+        said = [message.text for turn in memory.find_session("live").turns() for message in turn.messages]
+    assert said == ["count to three", "one", "two", "three", "thanks"]

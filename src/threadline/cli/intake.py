@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from threadline.journal.journal import BankRecord, Journal
 from threadline.memory import Memory
 from threadline.redaction import MARK, redact
 from threadline.session.session import Session
-from threadline.turns import Json
+from threadline.turns import Json, Message
 
 #: The name of the export's own format.
 EXPORT = "threadline"
@@ -53,7 +53,7 @@ class _Open:
     """A session while a file is read into it; no `session` if it was forgotten."""
 
     session: Session | None
-    keys: frozenset[str]
+    keys: Mapping[str, int]
     last_turn: int
 
 
@@ -126,10 +126,11 @@ class Intake:
             if into.session is None:
                 report.forgotten += 1
                 return
-            if item.host_key in into.keys:
+            key, messages = _what_is_new(item, into.keys)
+            if not messages:
                 report.known += 1
                 return
-            turn = into.session.add_turn(messages=item.messages, occurred_at=item.occurred_at, host_key=item.host_key)
+            turn = into.session.add_turn(messages=messages, occurred_at=item.occurred_at, host_key=key)
         except ForgottenError:
             report.forgotten += 1
         except InputError as error:
@@ -142,7 +143,7 @@ class Intake:
             into.last_turn = turn.number
             report.turns += 1
             report.redactions += sum(m.text.count(MARK) for m in turn.messages)
-            report.redactions -= sum(m.text.count(MARK) for m in item.messages)
+            report.redactions -= sum(m.text.count(MARK) for m in messages)
 
     def _session(self, name: str, metadata: Mapping[str, Json]) -> _Open:
         if name in self._open:
@@ -222,6 +223,19 @@ def _detect(path: Path) -> str | None:
     if not path.stat().st_size:
         return None
     return importers.detect(path)
+
+
+def _what_is_new(item: importers.Imported, known: Mapping[str, int]) -> tuple[str, Sequence[Message]]:
+    """The messages of a turn that are not there yet, and the key to keep them under.
+
+    A conversation that was imported while its last turn was still going on has the beginning of that turn. What
+    came since is a turn of its own, behind it.
+    """
+    key, taken = item.host_key, 0
+    while key in known:
+        taken += known[key]
+        key = f"{item.host_key}+{taken}"
+    return key, item.messages[taken:]
 
 
 def _lines(path: Path, name: str) -> Iterator[tuple[str, bytes | importers.Fault]]:

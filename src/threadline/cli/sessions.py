@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import click
 
@@ -81,7 +80,7 @@ def show(options: Options, session: str, history: bool) -> None:
         record = journal.get_session(bank, session)
         summary = next(s for s in journal.sessions(bank) if s.id == record.id)
         # What was taken back where it was said, but not here, is not taken back in what this session sees.
-        seen = [replace(turn, taken_back=False) for turn in journal.history(record)] if history else []
+        seen = journal.history(record) if history else []
         turns = seen if history else journal.turns(record)
         notes = journal.notes(bank, record)
     if options.json:

@@ -107,12 +107,12 @@ def entries(journal: Journal, bank: BankRecord) -> Iterator[Entry]:
             connection.execute("COMMIT")
 
 
-def host_keys(journal: Journal, bank: BankRecord, session: str) -> frozenset[str]:
-    """The host keys of the turns that a session has; none when there is no such session."""
+def host_keys(journal: Journal, bank: BankRecord, session: str) -> dict[str, int]:
+    """The host keys of the turns that a session has, with the number of messages of each turn."""
     record = journal.find_session(bank, session)
     if record is None:
-        return frozenset()
-    return frozenset(key for (key,) in journal.database.rows(SQL["host_keys"], {"session": record.key}))
+        return {}
+    return dict(journal.database.rows(SQL["host_keys"], {"session": record.key}))
 
 
 def known_turn(journal: Journal, bank: BankRecord, entry: TurnEntry) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -372,7 +372,10 @@ class Journal:
         return [rows.to_note(row) for row in self.database.rows(SQL["notes"], {"bank": bank.key, "session": key})]
 
     def history(self, session: SessionRecord) -> list[Turn]:
-        """What the session sees: its lineage's turns and its own, without what was taken back, oldest first."""
+        """What the session sees: its lineage's turns and its own, without what was taken back, oldest first.
+
+        A turn that its own session took back, but this one keeps, was never taken back here and does not say so.
+        """
         connection = self.database.read()
         numbers: dict[int, list[int]] = {}
         for _, number, owner in lineage.visible_turns(connection, session.key):
@@ -381,7 +384,7 @@ class Journal:
         for owner in reversed(numbers):
             wanted = set(numbers[owner])
             found = self.database.row(SQL["session_by_key"], {"session": owner})
-            turns += [t for t in self.turns(_to_session(found)) if t.number in wanted]
+            turns += [replace(t, taken_back=False) for t in self.turns(_to_session(found)) if t.number in wanted]
         return turns
 
     def rewind(self, bank: BankRecord, session: SessionRecord, turns: int) -> list[tuple[str, int]]:

@@ -362,7 +362,7 @@ SELECT DISTINCT key_hash FROM forgotten
  WHERE bank = :bank AND session IS NULL AND key_hash IS NOT NULL ORDER BY key_hash
 
 -- name: host_keys
-SELECT host_key FROM turn WHERE session = :session AND host_key IS NOT NULL
+SELECT host_key, json_array_length(messages) FROM turn WHERE session = :session AND host_key IS NOT NULL
 
 -- name: number_forgotten
 SELECT 1 FROM forgotten WHERE session = :session AND number = :number
