@@ -23,7 +23,8 @@ def test_describe_every_setting(setting: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [name for name, value in vars(errors).items() if inspect.isclass(value) and value.__module__ == errors.__name__]
+    "name",
+    [name for name, value in vars(errors).items() if inspect.isclass(value) and value.__module__ == errors.__name__],
 )
 def test_describe_every_error(name: str) -> None:
     assert f"| `{name}` |" in (DOCS / "errors.md").read_text("utf-8")
@@ -31,7 +32,7 @@ def test_describe_every_error(name: str) -> None:
     assert name in threadline.__all__
 
 
-@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")) + [README], ids=lambda p: p.name)
+@pytest.mark.parametrize("page", [*sorted(DOCS.rglob("*.md")), README], ids=lambda p: p.name)
 def test_link_to_what_is_there(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text("utf-8")):
         if "://" not in target:
