@@ -165,7 +165,7 @@ def recall(home: str) -> dict[str, Any]:
     first = timed(lambda: memory.recall(asked[0]))
     taken = [timed(lambda question=question: memory.recall(question)) for question in asked[1:]]  # type: ignore[misc]
     scoped = memory.session("s0")
-    in_session = [timed(lambda question=question: scoped.recall(question)) for question in words[:50]]  # type: ignore[misc]
+    in_session = [timed(lambda question=question: scoped.recall(question)) for question in asked[1:]]  # type: ignore[misc]
     held = memory.status().held
     memory.close()
     p50, p95 = quantiles(taken, 0.5, 0.95)
