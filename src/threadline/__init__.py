@@ -8,7 +8,7 @@ It never loses a turn, never repeats one, and never lets one conversation read a
         session = memory.session("s1")
         session.add_turn(user="I moved to Lisbon in May.", assistant="Noted! How is it?")
         for found in session.recall("where does Alice live?", fresh=True):
-            print(found.text, found.why)
+            print(found.text, *found.why)
 
 What is not named here is private.
 """

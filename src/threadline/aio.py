@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from threadline.backends.base import Backend
+from threadline.errors import ClosedError
 from threadline.memory import Memory
 from threadline.session.session import Session
 from threadline.settings import Settings
@@ -47,7 +48,7 @@ def _of_memory(
 ) -> Callable[Concatenate[AsyncMemory, P], Coroutine[Any, Any, R]]:
     @functools.wraps(method)
     async def call(self: AsyncMemory, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        return await asyncio.to_thread(method, self._memory, *args, **kwargs)
+        return await asyncio.to_thread(method, self._alive(), *args, **kwargs)
 
     return call
 
@@ -57,7 +58,7 @@ def _memory_to_session(
 ) -> Callable[Concatenate[AsyncMemory, P], Coroutine[Any, Any, AsyncSession]]:
     @functools.wraps(method)
     async def call(self: AsyncMemory, /, *args: P.args, **kwargs: P.kwargs) -> AsyncSession:
-        return AsyncSession(await asyncio.to_thread(method, self._memory, *args, **kwargs))
+        return AsyncSession(await asyncio.to_thread(method, self._alive(), *args, **kwargs))
 
     return call
 
@@ -103,6 +104,10 @@ class AsyncMemory:
 
     def __init__(self, settings: Settings, backend: Backend | None = None) -> None:
         self._given = (settings, backend)
+        self._memory: Memory | None = None
+
+    def __repr__(self) -> str:
+        return f"<AsyncMemory {self._given[0].bank!r} in {self._given[0].home}>"
 
     @classmethod
     def open(
@@ -128,7 +133,7 @@ class AsyncMemory:
     @property
     def bank(self) -> str:
         """The name of the bank."""
-        return self._memory.bank
+        return self._given[0].bank
 
     @property
     def settings(self) -> Settings:
@@ -146,3 +151,8 @@ class AsyncMemory:
     status = _of_memory(Memory.status)
     forget = _of_memory(Memory.forget)
     close = _of_memory(Memory.close)
+
+    def _alive(self) -> Memory:
+        if self._memory is None:
+            raise ClosedError("This memory is not open yet; enter it with `async with`.")
+        return self._memory

@@ -65,7 +65,10 @@ def private_directory(path: Path) -> None:
         StorageError: it cannot be made, or something else has its name.
     """
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in [*reversed(path.parents), path]:
+            if not folder.exists():
+                folder.mkdir(mode=0o700, exist_ok=True)
+        path.mkdir(exist_ok=True)  # raises when something else has its name
     except OSError as error:
         raise os_error(error, path) from error
 
@@ -100,6 +103,7 @@ class Database:
         self._lock = threading.RLock()
         self._waiting: deque[_Write[Any]] = deque()
         self._closed = False
+        self._committing = False
         self._process = os.getpid()
         with storage_errors(path):
             _create_file(path)
@@ -140,9 +144,13 @@ class Database:
         self._check_open()
         write = _Write(name, work)
         self._waiting.append(write)
-        with self._lock:
-            if not write.settled:
-                self._commit_waiting()
+        try:
+            with self._lock:
+                while not write.settled:  # there may be more before it than one transaction takes
+                    self._commit_waiting()
+        except BaseException:
+            write.settled = True  # interrupted: if it still waits, nobody is to commit it later
+            raise
         return write.outcome(self.path)
 
     def checkpoint(self) -> None:
@@ -196,8 +204,12 @@ class Database:
         return connection
 
     def _commit_waiting(self) -> None:
-        group = self._take()
+        if self._committing:
+            raise StorageBusyError(f"{self.path} is being written by what was interrupted for this; try again later.")
+        group: list[_Write[Any]] = []
         try:
+            self._committing = True
+            self._take(group)
             self._check_open()
             with storage_errors(self.path):
                 self._commit(group)
@@ -206,17 +218,23 @@ class Database:
         except BaseException:
             self._settle(group, StorageError(f"A write to {self.path} was interrupted; try it again."))
             raise
+        finally:
+            self._committing = False
 
-    def _take(self) -> list[_Write[Any]]:
-        group: list[_Write[Any]] = []
+    def _take(self, group: list[_Write[Any]]) -> None:
         while self._waiting and len(group) < _GROUP:
-            group.append(self._waiting.popleft())
-        return group
+            if not self._waiting[0].settled:
+                group.append(self._waiting[0])
+            self._waiting.popleft()
 
     def _commit(self, group: list[_Write[Any]]) -> None:
+        """Commit a group. A Ctrl-C may come on the way back from any statement, also from BEGIN and COMMIT."""
         names = tuple(write.name for write in group)
-        self._writer.execute("BEGIN IMMEDIATE")
+        if self._writer.in_transaction:  # the second Ctrl-C came before the first one's ROLLBACK
+            self._writer.execute("ROLLBACK")
+        committing = False
         try:
+            self._writer.execute("BEGIN IMMEDIATE")
             if len(group) == 1:
                 group[0].result = group[0].work(self._writer)
             else:
@@ -224,19 +242,20 @@ class Database:
                     self._run(write)
             if self.observer:
                 self.observer("commit", names)
+            committing = True
             self._writer.execute("COMMIT")
         except BaseException as error:
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
+            elif committing and not isinstance(error, Exception):
+                self._settle(group)  # it is committed
             if len(group) == 1 and isinstance(error, Exception):
-                group[0].error = error
-                group[0].settled = True
+                self._settle(group, error)
                 return
             raise
+        self._settle(group)
         if self.observer:
             self.observer("committed", names)
-        for write in group:
-            write.settled = True
 
     def _run(self, write: _Write[Any]) -> None:
         self._writer.execute("SAVEPOINT one")
@@ -250,10 +269,11 @@ class Database:
         self._writer.execute("RELEASE one")
 
     @staticmethod
-    def _settle(group: list[_Write[Any]], error: Exception) -> None:
+    def _settle(group: list[_Write[Any]], error: Exception | None = None) -> None:
         for write in group:
-            write.error = error
-            write.settled = True
+            if not write.settled:
+                write.error = write.error or error
+                write.settled = True
 
 
 def named_queries(text: str) -> dict[str, str]:

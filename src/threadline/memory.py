@@ -311,7 +311,8 @@ def embedded_backend(settings: Settings) -> Backend:
     from threadline.backends.embedded import EmbeddedBackend
     from threadline.engine.models.minilm import MiniLM
 
-    return EmbeddedBackend(settings.home, MiniLM() if settings.embedder == "minilm" else None)
+    embedder = MiniLM() if settings.embedder == "minilm" else None
+    return EmbeddedBackend(settings.home, embedder, durability=settings.durability)
 
 
 def _let_go(backend: Backend, journal: Journal) -> None:

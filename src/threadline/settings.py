@@ -46,6 +46,10 @@ class Settings:
     fresh_seconds: float = 5.0
     max_turn_megabytes: float = 32.0
 
+    def __post_init__(self) -> None:
+        """A `~` is the user's own folder here too, and never one of that name."""
+        object.__setattr__(self, "home", Path(self.home).expanduser().absolute())
+
     @classmethod
     def load(cls, home: str | Path | None = None, environ: Mapping[str, str] | None = None, **given: Any) -> Settings:
         """Put the settings together.
@@ -58,9 +62,9 @@ class Settings:
             SettingsError: a setting is unknown or has a bad value; the message says where it comes from.
         """
         environ = os.environ if environ is None else environ
-        chosen = Path(home or environ.get("THREADLINE_HOME") or cls().home).expanduser().absolute()
-        settings = replace(cls(), home=chosen)
-        settings = _apply(settings, _from_file(chosen / "config.toml"), str(chosen / "config.toml"))
+        settings = cls(home=Path(home or environ.get("THREADLINE_HOME") or cls().home))
+        config = settings.home / "config.toml"
+        settings = _apply(settings, _from_file(config), str(config))
         settings = _apply(settings, _from_environment(environ), "the environment")
         return _apply(settings, {k: v for k, v in given.items() if v is not None}, "the call")
 
@@ -70,7 +74,7 @@ def _from_file(path: Path) -> dict[str, Any]:
 
     try:
         return tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # a home that cannot be one is refused by whoever opens it
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"{path} cannot be read ({error}); mend it or move it away.") from error

@@ -106,7 +106,10 @@ def _describe_session(journal: Journal, bank: BankRecord, session: str) -> str:
 def _confirm(question: str) -> bool:
     """Ask on stderr, so that stdout is the result's alone. No answer is a no."""
     click.echo(printable(question), err=True, nl=False)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    answer = sys.stdin.readline()
+    if not answer:
+        say("\nNo answer; --yes gives it.", err=True)
+    return answer.strip().lower() in ("y", "yes")
 
 
 def _show(lost: str, proof: Proof) -> None:

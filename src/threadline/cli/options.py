@@ -42,17 +42,28 @@ class Options:
         """
         settings = self.settings()
         name = check_bank(settings.bank)
+        with self.whole_journal() as journal:
+            banks = journal.banks()
+            if name not in banks:
+                have = f"--bank names one of {', '.join(banks)}" if banks else "no bank was made yet"
+                raise NothingYet(f"There is no bank {name!r} in {settings.home}; {have}.")
+            yield journal, journal.bank(name)
+
+    @contextlib.contextmanager
+    def whole_journal(self) -> Iterator[Journal]:
+        """The journal, for looking at every bank.
+
+        Raises:
+            NothingYet: there is no such data directory; none is made.
+        """
+        settings = self.settings()
         if not (settings.home / "journal.db").exists():
             raise NothingYet(
                 f"There is no memory in {settings.home} yet; `threadline import FILE` or `threadline retain TEXT` "
                 "begins one, and --home names another data directory."
             )
         with contextlib.closing(Journal(settings.home, settings.durability)) as journal:
-            banks = journal.banks()
-            if name not in banks:
-                have = f"there are {', '.join(banks)}" if banks else "no bank was made yet"
-                raise NothingYet(f"There is no bank {name!r} in {settings.home}; {have}.")
-            yield journal, journal.bank(name)
+            yield journal
 
 
 class NothingYet(InvalidBankError):  # noqa: N818 - shown to the user as the error it derives from

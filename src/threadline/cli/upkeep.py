@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from datetime import datetime
 
 import click
 
@@ -24,8 +25,14 @@ def status(ctx: click.Context, every: bool) -> None:
 
     options = ctx.ensure_object(Options)
     settings = options.settings()
-    with options.journal() as (journal, bank), contextlib.closing(embedded_backend(settings)) as backend:
-        banks = [journal.bank(name) for name in journal.banks()] if every else [bank]
+    with contextlib.ExitStack() as stack:
+        backend = stack.enter_context(contextlib.closing(embedded_backend(settings)))
+        if every:
+            journal = stack.enter_context(options.whole_journal())
+            banks = [journal.bank(name) for name in journal.banks()]
+        else:
+            journal, bank = stack.enter_context(options.journal())
+            banks = [bank]
         found = [bank_status(journal, each, None, backend) for each in banks]
     if options.json:
         say_json(found if every else found[0])
@@ -70,13 +77,18 @@ def _lines(status: BankStatus, home: str) -> list[tuple[str, str]]:
                 ]
             ),
         ),
-        ("last delivered", moment(status.last_delivered)),
+        ("last delivered", _here(status.last_delivered)),
     ]
     if status.oldest_undelivered is not None:
-        lines.append(("waiting since", moment(status.oldest_undelivered)))
+        lines.append(("waiting since", _here(status.oldest_undelivered)))
     if status.last_error is not None:
         lines += [("wrong", status.last_error), ("what to do", _advice(status))]
     return lines
+
+
+def _here(value: datetime | None) -> str:
+    """When Threadline did something, by the clock on the user's wall: it is written down in UTC."""
+    return moment(None if value is None else value.astimezone())
 
 
 def _advice(status: BankStatus) -> str:

@@ -163,7 +163,7 @@ def _entries(connection: apsw.Connection, bank: BankRecord) -> Iterator[Entry]:
         yield ForgottenEntry(mark.hex())
     said = _Said(connection, bank)
     for event, kind, at, session in connection.execute(SQL["archived_events"], {"bank": bank.key}):
-        name, *about = _row(connection, "archived_session", session=session)
+        name, *about = first_row(connection, "archived_session", session=session)
         if kind == "rewind":
             turns = list(connection.execute(SQL["archived_rewind"], {"event": event}))
             if turns:  # else all of them were forgotten since
@@ -248,7 +248,7 @@ def _restore_session(journal: Journal, connection: apsw.Connection, bank: BankRe
     parent = None if entry.parent is None else _find(connection, bank, entry.parent)
     if entry.parent is not None and parent is None:
         raise LineageError(f"Session {entry.id!r} descends from {entry.parent!r}, which is not here.")
-    found = _row(connection, "find_session", bank=bank.key, id=entry.id)
+    found = first_row(connection, "find_session", bank=bank.key, id=entry.id)
     if found is not None:
         if (found[2], found[3], found[4]) != (entry.kind, parent, entry.fork_turn):
             raise LineageError(f"Session {entry.id!r} is here already, and descends from another one.")
@@ -256,7 +256,7 @@ def _restore_session(journal: Journal, connection: apsw.Connection, bank: BankRe
     if _is_marked(connection, bank, f"session:{entry.id}"):
         raise ForgottenError(f"Session {entry.id!r} was forgotten here and does not come back.")
     branch = entry.kind == "branch"
-    (key,) = _row(
+    (key,) = first_row(
         connection,
         "restore_session",
         bank=bank.key,
@@ -264,8 +264,8 @@ def _restore_session(journal: Journal, connection: apsw.Connection, bank: BankRe
         kind=entry.kind,
         parent=parent,
         fork_turn=entry.fork_turn,
-        fork_said=_row(connection, "last_said")[0] if branch else None,
-        fork_note=_row(connection, "last_note")[0] if branch else None,
+        fork_said=first_row(connection, "last_said")[0] if branch else None,
+        fork_note=first_row(connection, "last_note")[0] if branch else None,
         tags=rows.dump(list(entry.tags)),
         metadata=rows.dump(entry.metadata),
         opened_at=entry.opened_at,
@@ -275,7 +275,7 @@ def _restore_session(journal: Journal, connection: apsw.Connection, bank: BankRe
         **{name: getattr(entry.identity, name) for name in rows.IDENTITY},
     )
     kind = "open" if entry.kind == "fresh" else entry.kind
-    (event,) = _row(connection, "restore_event", session=key, kind=kind, at=entry.opened_at)
+    (event,) = first_row(connection, "restore_event", session=key, kind=kind, at=entry.opened_at)
     if parent is not None:
         connection.execute(SQL["set_fork_event"], {"session": key, "event": event})
     return "added"
@@ -286,7 +286,7 @@ def _restore_turn(
 ) -> Outcome:
     turn = entry.turn
     session = _living(connection, bank, turn.session)
-    found = _row(connection, "turn_row", session=session.key, number=turn.number)
+    found = first_row(connection, "turn_row", session=session.key, number=turn.number)
     if found is not None:
         if found[1] != _turn_hash(turn):
             raise InputError(f"Turn {turn.number} of session {turn.session!r} is another one here.")
@@ -317,12 +317,12 @@ def _restore_turn(
 def _refuse_forgotten_turn(connection: apsw.Connection, session: _Living, turn: Turn) -> None:
     place = f"turn {turn.number} of session {turn.session!r}"
     if turn.host_key is not None:
-        if _row(connection, "key_forgotten", session=session.key, key_hash=rows.key_hash(turn.host_key)):
+        if first_row(connection, "key_forgotten", session=session.key, key_hash=rows.key_hash(turn.host_key)):
             raise ForgottenError(f"The {place} was forgotten here and does not come back.")
-        if _row(connection, "turn_by_key", session=session.key, host_key=turn.host_key):
+        if first_row(connection, "turn_by_key", session=session.key, host_key=turn.host_key):
             raise InputError(f"The {place} has another number here.")
     if turn.number <= session.last_turn:
-        if _row(connection, "number_forgotten", session=session.key, number=turn.number):
+        if first_row(connection, "number_forgotten", session=session.key, number=turn.number):
             raise ForgottenError(f"The {place} was forgotten here and does not come back.")
         raise InputError(f"The {place} comes after turn {session.last_turn}, which is here already.")
 
@@ -330,7 +330,7 @@ def _refuse_forgotten_turn(connection: apsw.Connection, session: _Living, turn: 
 def _restore_note(journal: Journal, bank: BankRecord, entry: NoteEntry) -> Outcome:
     note = entry.note
     connection = journal.database.read()
-    found = _row(connection, "note_hash", bank=bank.key, id=note.id)
+    found = first_row(connection, "note_hash", bank=bank.key, id=note.id)
     if found is not None:
         if found[0] != rows.content_hash(note.text):
             raise InputError(f"Note {note.id!r} is another one here.")
@@ -352,17 +352,17 @@ def _restore_rewind(journal: Journal, connection: apsw.Connection, bank: BankRec
     event: int | None = None
     for name, number in entry.turns:
         owner = _find(connection, bank, name)
-        turn = None if owner is None else _row(connection, "turn_row", session=owner, number=number)
+        turn = None if owner is None else first_row(connection, "turn_row", session=owner, number=number)
         if owner is None or turn is None:
             continue  # it was forgotten here
         viewer = lineage.view_of(connection, session, owner)
-        if _row(connection, "rewound_at", viewer=viewer, turn=turn[0]):
+        if first_row(connection, "rewound_at", viewer=viewer, turn=turn[0]):
             continue
         if event is None:
-            (event,) = _row(connection, "restore_event", session=session, kind="rewind", at=entry.at)
+            (event,) = first_row(connection, "restore_event", session=session, kind="rewind", at=entry.at)
         connection.execute(SQL["rewind_turn"], {"viewer": viewer, "turn": turn[0], "event": event})
         if not lineage.is_seen(connection, turn[0], number, owner):
-            journal._retract(connection, bank, owner, number)
+            journal.retract(connection, bank, owner, number)
     return "known" if event is None else "added"
 
 
@@ -370,7 +370,7 @@ def _restore_mark(journal: Journal, connection: apsw.Connection, bank: BankRecor
     key = None if entry.key is None else bytes.fromhex(entry.key)
     mark = {"bank": bank.key, "session": None, "number": entry.number, "key_hash": key, "at": journal.now()}
     if entry.session is None:
-        if _row(connection, "note_forgotten", bank=bank.key, key_hash=key):
+        if first_row(connection, "note_forgotten", bank=bank.key, key_hash=key):
             return "known"
     else:
         session = _living(connection, bank, entry.session)
@@ -393,7 +393,7 @@ class _Living:
 
 
 def _living(connection: apsw.Connection, bank: BankRecord, session: str) -> _Living:
-    found = _row(connection, "find_session", bank=bank.key, id=session)
+    found = first_row(connection, "find_session", bank=bank.key, id=session)
     if found is not None and found[9] is None:
         return _Living(found[0], found[5], found[6])
     if found is not None or _is_marked(connection, bank, f"session:{session}"):
@@ -404,20 +404,15 @@ def _living(connection: apsw.Connection, bank: BankRecord, session: str) -> _Liv
 def _find(connection: apsw.Connection, bank: BankRecord, session: str) -> int | None:
     """The row of a session, also of one that was forgotten here since."""
     for name in (session, blank_name(session)):
-        found = _row(connection, "find_session", bank=bank.key, id=name)
+        found = first_row(connection, "find_session", bank=bank.key, id=name)
         if found is not None:
             return int(found[0])
     return None
 
 
 def _is_marked(connection: apsw.Connection, bank: BankRecord, key: str) -> bool:
-    return _row(connection, "session_forgotten", bank=bank.key, key_hash=rows.key_hash(key)) is not None
+    return first_row(connection, "session_forgotten", bank=bank.key, key_hash=rows.key_hash(key)) is not None
 
 
 def _turn_hash(turn: Turn) -> bytes:
     return rows.content_hash(rows.dump_messages(turn.messages))
-
-
-def _row(connection: apsw.Connection, query: str, **bindings: Any) -> Any:
-    """The first row, or None."""
-    return next(iter(connection.execute(SQL[query], bindings)), None)

@@ -7,14 +7,14 @@ the next start. What stays is a mark without text, which keeps a replay from bri
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Iterable
 
 import apsw
 
 from threadline.errors import InvalidIdError, UnknownTurnError
 from threadline.journal import lineage, rows
 from threadline.journal.journal import BankRecord, Journal, SessionRecord
-from threadline.journal.sql import SQL
+from threadline.journal.sql import SQL, first_row
 
 
 def forget_turn(journal: Journal, bank: BankRecord, session: SessionRecord, number: int) -> list[str]:
@@ -28,15 +28,14 @@ def forget_turn(journal: Journal, bank: BankRecord, session: SessionRecord, numb
     """
 
     def work(connection: apsw.Connection) -> list[str]:
-        bindings = {"session": session.key, "first": number, "last": number}
-        found = next(iter(connection.execute(SQL["turns"], bindings)), None)
+        found = first_row(connection, "turns", session=session.key, first=number, last=number)
         if found is None:
             raise UnknownTurnError(f"Session {session.id!r} has no turn {number}; `threadline show` lists its turns.")
         _mark(journal, connection, bank, session.key, number, found[1])
         connection.execute(SQL["forget_turn"], {"session": session.key, "number": number})
         _event(journal, connection, session.key)
         _order(journal, connection, bank, f"session:{session.id}", [number])
-        return _texts([found])
+        return _texts([found[2]])
 
     return journal.database.write("journal.forget", work)
 
@@ -51,10 +50,9 @@ def forget_session(journal: Journal, bank: BankRecord, session: SessionRecord) -
     def work(connection: apsw.Connection) -> list[str]:
         only_here = _kept_by_branches(connection, bank)
         bindings = {"session": session.key, "first": 1, "last": session.last_turn + 2**31}
-        turns = list(connection.execute(SQL["turns"], bindings))
-        texts = _texts(turns)
+        texts = _texts(row[2] for row in connection.execute(SQL["turns"], bindings))
         connection.execute(SQL["forget_session_turns"], {"session": session.key})
-        for note in journal_notes(connection, bank, session):
+        for note in _note_ids(connection, bank, session):
             texts += _forget_note(journal, connection, bank, note)
         document = f"session:{session.id}"
         connection.execute(SQL["drop_waiting"], {"bank": bank.key, "document": document})
@@ -101,7 +99,8 @@ def forget_bank(journal: Journal, bank: BankRecord) -> list[str]:
 
     def work(connection: apsw.Connection) -> list[str]:
         key = {"bank": bank.key}
-        texts = [text for (dumped,) in connection.execute(SQL["bank_texts"], key) for text in _said(dumped)]
+        texts = _texts(dumped for (dumped,) in connection.execute(SQL["bank_messages"], key))
+        texts += [text for (text,) in connection.execute(SQL["bank_notes"], key)]
         for step in ("rewinds", "deliveries", "turns", "notes", "parents", "marks", "sessions"):
             connection.execute(SQL[f"forget_bank_{step}"], key)
         _order(journal, connection, bank, "*", None)
@@ -130,14 +129,14 @@ def surviving_texts(journal: Journal) -> list[str]:
     return [text for (text,) in journal.database.rows(SQL["surviving_texts"])]
 
 
-def journal_notes(connection: apsw.Connection, bank: BankRecord, session: SessionRecord) -> list[str]:
+def _note_ids(connection: apsw.Connection, bank: BankRecord, session: SessionRecord) -> list[str]:
     """The ids of a session's notes."""
     found = connection.execute(SQL["notes"], {"bank": bank.key, "session": session.key})
     return [row[0] for row in found]
 
 
 def _forget_note(journal: Journal, connection: apsw.Connection, bank: BankRecord, note: str) -> list[str]:
-    found = next(iter(connection.execute(SQL["find_note"], {"bank": bank.key, "id": note})), None)
+    found = first_row(connection, "find_note", bank=bank.key, id=note)
     if found is None:
         raise InvalidIdError(f"There is no note {note!r} in bank {bank.name!r}.")
     key, host_key, text, context, _, session = found
@@ -201,12 +200,6 @@ def _order(
     )
 
 
-def _texts(turns: list[tuple[Any, ...]]) -> list[str]:
-    return [text for row in turns for text in _said(row[2])]
-
-
-def _said(dumped: str) -> list[str]:
-    """The texts in the messages of a turn; a note's text is no JSON array of messages and is itself."""
-    if not dumped.startswith('[{"role":'):
-        return [dumped]
-    return [message.text for message in rows.load_messages(dumped)]
+def _texts(dumped: Iterable[str]) -> list[str]:
+    """The texts in the messages of some turns."""
+    return [message.text for messages in dumped for message in rows.load_messages(messages)]

@@ -22,7 +22,7 @@ from threadline.errors import (
 )
 from threadline.journal import lineage, rows
 from threadline.journal.owner import Owner
-from threadline.journal.sql import SCHEMA, SQL
+from threadline.journal.sql import SCHEMA, SQL, first_row
 from threadline.turns import Identity, Json, Message, Note, Turn
 
 Fork = Literal["branch", "continuation", "delegation"]
@@ -120,9 +120,9 @@ class Journal:
         folded = unicodedata.normalize("NFC", name).casefold()
 
         def work(connection: apsw.Connection) -> BankRecord:
-            found = _first(connection, "find_bank", folded=folded)
+            found = first_row(connection, "find_bank", folded=folded)
             if found is None:
-                found = _first(connection, "add_bank", name=name, folded=folded, redact=int(redact is not False))
+                found = first_row(connection, "add_bank", name=name, folded=folded, redact=int(redact is not False))
             elif redact is not None and redact != bool(found[2]):
                 connection.execute(SQL["set_redact"], {"bank": found[0], "redact": int(redact)})
                 found = (found[0], found[1], redact)
@@ -165,7 +165,7 @@ class Journal:
             return record
 
         def work(connection: apsw.Connection) -> SessionRecord:
-            found = _first(connection, "find_session", bank=bank.key, id=session)
+            found = first_row(connection, "find_session", bank=bank.key, id=session)
             if found is None:
                 self._refuse_forgotten(connection, bank, session)
                 key = self._add_session(connection, bank, session, "fresh", None, identity, tags, metadata)
@@ -177,7 +177,7 @@ class Journal:
                 if found[8] is not None:
                     connection.execute(SQL["reopen_session"], {"session": key})
                     self._event(connection, key, "resume")
-            return _to_session(_first(connection, "session_by_key", session=key))
+            return _to_session(first_row(connection, "session_by_key", session=key))
 
         return self.database.write("journal.session", work)
 
@@ -218,7 +218,7 @@ class Journal:
         """
 
         def work(connection: apsw.Connection) -> SessionRecord:
-            found = _first(connection, "find_session", bank=bank.key, id=session)
+            found = first_row(connection, "find_session", bank=bank.key, id=session)
             if found is not None:
                 return _same_fork(_to_session(found), parent, kind, at_turn)
             self._refuse_forgotten(connection, bank, session)
@@ -233,7 +233,7 @@ class Journal:
             key = self._add_session(connection, bank, session, kind, origin, parent.identity, None, None)
             event = self._event(connection, key, kind)
             connection.execute(SQL["set_fork_event"], {"session": key, "event": event})
-            return _to_session(_first(connection, "session_by_key", session=key))
+            return _to_session(first_row(connection, "session_by_key", session=key))
 
         return self.database.write(f"journal.{kind}", work)
 
@@ -292,12 +292,12 @@ class Journal:
 
         def work(connection: apsw.Connection) -> Turn:
             if host_key is not None:
-                known = _first(connection, "turn_by_key", session=session.key, host_key=host_key)
+                known = first_row(connection, "turn_by_key", session=session.key, host_key=host_key)
                 if known is not None:
                     return rows.to_turn(session.id, known)
-                if _first(connection, "key_forgotten", session=session.key, key_hash=rows.key_hash(host_key)):
+                if first_row(connection, "key_forgotten", session=session.key, key_hash=rows.key_hash(host_key)):
                     raise ForgottenError(f"Turn {host_key!r} of session {session.id!r} was forgotten.")
-            numbers = _first(connection, "next_turn", session=session.key, owner=self.owner.id)
+            numbers = first_row(connection, "next_turn", session=session.key, owner=self.owner.id)
             if numbers is None:
                 raise ForgottenError(f"Session {session.id!r} was forgotten; begin another.")
             number, batched = numbers
@@ -325,10 +325,10 @@ class Journal:
 
         def work(connection: apsw.Connection) -> Note:
             if host_key is not None:
-                known = _first(connection, "note_by_key", bank=bank.key, host_key=host_key)
+                known = first_row(connection, "note_by_key", bank=bank.key, host_key=host_key)
                 if known is not None:
                     return rows.to_note(known)
-                if _first(connection, "note_forgotten", bank=bank.key, key_hash=rows.key_hash(host_key)):
+                if first_row(connection, "note_forgotten", bank=bank.key, key_hash=rows.key_hash(host_key)):
                     raise ForgottenError(f"Note {host_key!r} was forgotten.")
             if session is not None:
                 self._living(connection, session)
@@ -346,7 +346,7 @@ class Journal:
                 "occurred_at": note.occurred_at.isoformat(),
                 "at": self.now(),
             }
-            (key,) = _first(connection, "add_note", **row)
+            (key,) = first_row(connection, "add_note", **row)
             connection.execute(
                 SQL["deliver_note"],
                 {
@@ -407,8 +407,8 @@ class Journal:
                 viewer = lineage.view_of(connection, session.key, owner)
                 connection.execute(SQL["rewind_turn"], {"viewer": viewer, "turn": turn, "event": event})
                 if not lineage.is_seen(connection, turn, number, owner):
-                    self._retract(connection, bank, owner, number)
-            names = {owner: _first(connection, "link", session=owner)[1] for _, _, owner in last}
+                    self.retract(connection, bank, owner, number)
+            names = {owner: first_row(connection, "link", session=owner)[1] for _, _, owner in last}
             return [(names[owner], number) for _, number, owner in last]
 
         return self.database.write("journal.rewind", work)
@@ -444,6 +444,22 @@ class Journal:
 
         self.database.write("journal.close", work)
 
+    def retract(self, connection: apsw.Connection, bank: BankRecord, session: int, number: int) -> None:
+        """Have the backend take a turn out, unless it was surely never sent."""
+        if first_row(connection, "may_have_been_sent", session=session, number=number) is None:
+            return
+        connection.execute(
+            SQL["deliver_removal"],
+            {
+                "bank": bank.key,
+                "document": f"session:{first_row(connection, 'link', session=session)[1]}",
+                "kind": "retract",
+                "session": session,
+                "turns": f"[{number}]",
+                "at": self.now(),
+            },
+        )
+
     def close(self) -> None:
         """Let go of the file and of this process's leases. Calling it twice is no error."""
         self.database.close()
@@ -465,7 +481,7 @@ class Journal:
         row = _description(identity or Identity(), tags or (), metadata or {})
         parent = dict.fromkeys(_Origin.COLUMNS) if origin is None else origin.columns()
         return int(
-            _first(
+            first_row(
                 connection,
                 "add_session",
                 bank=bank.key,
@@ -479,35 +495,19 @@ class Journal:
         )
 
     def _event(self, connection: apsw.Connection, session: int, kind: str) -> int:
-        return int(_first(connection, "add_event", session=session, kind=kind, at=self.now())[0])
-
-    def _retract(self, connection: apsw.Connection, bank: BankRecord, session: int, number: int) -> None:
-        """Have the backend take a turn out, unless it was surely never sent."""
-        if _first(connection, "may_have_been_sent", session=session, number=number) is None:
-            return
-        connection.execute(
-            SQL["deliver_removal"],
-            {
-                "bank": bank.key,
-                "document": f"session:{_first(connection, 'link', session=session)[1]}",
-                "kind": "retract",
-                "session": session,
-                "turns": f"[{number}]",
-                "at": self.now(),
-            },
-        )
+        return int(first_row(connection, "add_event", session=session, kind=kind, at=self.now())[0])
 
     @staticmethod
     def _living(connection: apsw.Connection, session: SessionRecord) -> SessionRecord:
         """The session as it is now, which may be later than its record says."""
-        current = _first(connection, "session_by_key", session=session.key)
+        current = first_row(connection, "session_by_key", session=session.key)
         if current is None or current[9] is not None:
             raise ForgottenError(f"Session {session.id!r} was forgotten; begin another.")
         return _to_session(current)
 
     @staticmethod
     def _refuse_forgotten(connection: apsw.Connection, bank: BankRecord, session: str) -> None:
-        if _first(connection, "session_forgotten", bank=bank.key, key_hash=rows.key_hash(f"session:{session}")):
+        if first_row(connection, "session_forgotten", bank=bank.key, key_hash=rows.key_hash(f"session:{session}")):
             raise ForgottenError(f"Session {session!r} was forgotten and does not come back; use another id.")
 
 
@@ -520,8 +520,8 @@ class _Origin:
         self._parent = parent
         self._fork_turn = fork_turn
         # A continuation goes on seeing its parent; a branch of it sees the parent as it was at the fork.
-        self._fork_said = None if fork_turn is None else _first(connection, "last_said")[0]
-        self._fork_note = None if fork_turn is None else _first(connection, "last_note")[0]
+        self._fork_said = None if fork_turn is None else first_row(connection, "last_said")[0]
+        self._fork_note = None if fork_turn is None else first_row(connection, "last_note")[0]
 
     def columns(self) -> dict[str, int | None]:
         values = (self._parent, self._fork_turn, self._fork_said, self._fork_note)
@@ -581,11 +581,6 @@ def _to_summary(row: Any) -> SessionSummary:
         notes=notes,
         last_at=datetime.fromisoformat(last_at) if last_at else None,
     )
-
-
-def _first(connection: apsw.Connection, query: str, **bindings: Any) -> Any:
-    """The first row, or None."""
-    return next(iter(connection.execute(SQL[query], bindings)), None)
 
 
 def _column(connection: apsw.Connection, query: str, **bindings: Any) -> list[Any]:

@@ -15,7 +15,7 @@ from typing import Any
 import apsw
 
 from threadline.documents import Scope, Span
-from threadline.journal.sql import SQL
+from threadline.journal.sql import SQL, first_row
 
 _EVER = 2**62  # a limit that no event, turn or note reaches
 
@@ -43,7 +43,7 @@ def chain(connection: apsw.Connection, session: int) -> list[Link]:
     key = session
     last_turn = last_said = last_note = limit = _EVER
     while True:
-        _, name, kind, parent, fork_turn, fork_said, fork_note, fork_event, _ = _one(connection, "link", session=key)
+        _, name, kind, parent, fork_turn, fork_said, fork_note, fork_event, _ = first_row(connection, "link", session=key)
         links.append(Link(key, name, last_turn, last_note, limit))
         if kind in ("fresh", "delegation"):
             return links  # a delegate starts with an empty history: it is told its task, it did not live the talk
@@ -117,7 +117,7 @@ def view_of(connection: apsw.Connection, session: int, owner: int) -> int:
     """
     key = session
     while key != owner:
-        _, _, kind, parent, *_ = _one(connection, "link", session=key)
+        _, _, kind, parent, *_ = first_row(connection, "link", session=key)
         if kind != "continuation":
             break
         key = parent
@@ -153,7 +153,7 @@ def _branches(connection: apsw.Connection, session: int, turn: int, number: int,
 
 def _living(connection: apsw.Connection, session: int) -> str | None:
     """The id of a session, or where it was forgotten, of one that continues it: what descends from it lives on."""
-    _, name, *_, forgotten = _one(connection, "link", session=session)
+    _, name, *_, forgotten = first_row(connection, "link", session=session)
     if not forgotten:
         return str(name)
     for child, kind, *_ in list(connection.execute(SQL["children"], {"session": session})):
@@ -165,13 +165,9 @@ def _living(connection: apsw.Connection, session: int) -> str | None:
 
 def _last_turn_said(connection: apsw.Connection, session: int, last: int) -> int:
     """The number of the last turn that a session had when the turn of row `last` was recorded."""
-    return last if last == _EVER else int(_one(connection, "last_turn_said", session=session, last=last)[0])
+    return last if last == _EVER else int(first_row(connection, "last_turn_said", session=session, last=last)[0])
 
 
 def _rewound(connection: apsw.Connection, viewer: int, turn: int) -> int | None:
-    found = next(iter(connection.execute(SQL["rewound_at"], {"viewer": viewer, "turn": turn})), None)
+    found = first_row(connection, "rewound_at", viewer=viewer, turn=turn)
     return None if found is None else int(found[0])
-
-
-def _one(connection: apsw.Connection, query: str, **bindings: Any) -> tuple[Any, ...]:
-    return next(iter(connection.execute(SQL[query], bindings)))

@@ -14,7 +14,7 @@ from threadline.documents import Batch, Passage
 from threadline.errors import StorageBusyError
 from threadline.journal import lineage, rows
 from threadline.journal.journal import BankRecord, Journal
-from threadline.journal.sql import SQL
+from threadline.journal.sql import SQL, first_row
 from threadline.turns import Turn
 
 #: How many turns are delivered together when a whole bank is delivered again.
@@ -35,7 +35,7 @@ class JournalOutbox:
 
         def work(connection: apsw.Connection) -> Parcel | None:
             connection.execute(SQL["release_owner"], {"owner": self._owner.id})
-            found = next(iter(connection.execute(SQL["next_delivery"], {"resting": json.dumps(sorted(resting))})), None)
+            found = first_row(connection, "next_delivery", resting=json.dumps(sorted(resting)))
             if found is None:
                 return None
             lease = {"bank": found[1], "document": found[3], "owner": self._owner.id}
@@ -136,7 +136,7 @@ class JournalOutbox:
         self, connection: apsw.Connection, bank: str, document: str, session: int, first: int, last: int
     ) -> Batch | None:
         """What is to be remembered of a run of turns now: not what nobody sees any more."""
-        about = next(iter(connection.execute(SQL["session_by_key"], {"session": session})))
+        about = first_row(connection, "session_by_key", session=session)
         bindings = {"session": session, "first": first, "last": last}
         found = list(connection.execute(SQL["turns"], bindings))
         taken_back = {number for number, *_, gone in found if gone}

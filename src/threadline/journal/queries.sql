@@ -292,9 +292,12 @@ UPDATE session
        batched_turn = last_turn, forgotten_at = :at
  WHERE session = :session
 
--- name: bank_texts
+-- name: bank_messages
 SELECT t.messages FROM turn t JOIN session s ON s.session = t.session WHERE s.bank = :bank
-UNION ALL SELECT text FROM note WHERE bank = :bank
+
+-- name: bank_notes
+SELECT text FROM note WHERE bank = :bank
+UNION ALL SELECT context FROM note WHERE bank = :bank AND context IS NOT NULL
 
 -- name: forget_bank_rewinds
 DELETE FROM rewound WHERE viewer IN (SELECT session FROM session WHERE bank = :bank)

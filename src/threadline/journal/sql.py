@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from importlib.resources import files
 from types import MappingProxyType
+from typing import Any
+
+import apsw
 
 from threadline.database import Schema, named_queries
 
@@ -14,3 +17,8 @@ SQL = MappingProxyType(named_queries(_FOLDER.joinpath("queries.sql").read_text("
 
 #: What `journal.db` must look like.
 SCHEMA = Schema(application_id=0x54484A31, version=1, create=_FOLDER.joinpath("schema.sql").read_text("utf-8"))
+
+
+def first_row(connection: apsw.Connection, query: str, **bindings: Any) -> Any:
+    """The first row of a named query, or None."""
+    return next(iter(connection.execute(SQL[query], bindings)), None)

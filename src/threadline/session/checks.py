@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
@@ -36,6 +37,17 @@ def check_id(value: object, what: str = "session id") -> str:
     return value
 
 
+def check_tags(values: Sequence[str]) -> tuple[str, ...]:
+    """Tags, each as an id.
+
+    Raises:
+        InvalidIdError: one cannot be used, or it is a single text, which would be a tag for each of its letters.
+    """
+    if isinstance(values, str):
+        raise InvalidIdError(f"Tags must be a list, such as [{values!r}], not text.")
+    return tuple(check_id(value, "tag") for value in values)
+
+
 def check_bank(value: object) -> str:
     """The name of a bank: as an id, up to 256 characters.
 
@@ -51,14 +63,14 @@ def check_bank(value: object) -> str:
     return name
 
 
-def clean_text(value: object) -> str:
+def clean_text(value: object, what: str = "message") -> str:
     """The text without what no storage keeps faithfully: lone surrogates and NUL become U+FFFD.
 
     Raises:
         InvalidTurnError: it is not text.
     """
     if not isinstance(value, str):
-        raise InvalidTurnError(f"A message must be text, not {type(value).__name__}; decode or dump it first.")
+        raise InvalidTurnError(f"A {what} must be text, not {type(value).__name__}; decode or dump it first.")
     if "\0" in value:
         value = value.replace("\0", _REPLACEMENT)
     try:
@@ -116,6 +128,8 @@ def map_texts(value: Json, change: Callable[[str], str]) -> Json:
             return [map_texts(item, change) for item in value]
         case dict():
             return {str(name): map_texts(item, change) for name, item in value.items()}
+        case float() if not math.isfinite(value):
+            raise TypeError(f"{value} is none")
         case None | bool() | int() | float():
             return value
         case _:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from threadline.errors import InvalidTurnError
 from threadline.redaction import redact
 from threadline.session import checks
 from threadline.turns import Json, Message
@@ -21,13 +22,13 @@ class Desk:
         self._redacts = redacts
         self.redactions = 0
 
-    def text(self, value: str) -> str:
+    def text(self, value: str, what: str = "message") -> str:
         """A text as it may be written.
 
         Raises:
             InvalidTurnError: it is not text.
         """
-        text = checks.clean_text(value)
+        text = checks.clean_text(value, what)
         if self._redacts:
             text, count = redact(text)
             self.redactions += count
@@ -37,10 +38,15 @@ class Desk:
         """The messages of a turn as they may be written.
 
         Raises:
-            InvalidTurnError: there is nothing in them, or too much.
+            InvalidTurnError: there is nothing in them, or too much, or one is no `Message`.
         """
         prepared = []
         for message in messages:
+            if not isinstance(message, Message):
+                raise InvalidTurnError(
+                    f"Each message must be a threadline.Message, such as Message('user', 'Hello'), "
+                    f"not {type(message).__name__}."
+                )
             text = self.text(message.text)
             prepared.append(message if text is message.text else replace(message, text=text))
         checks.check_messages(prepared, max_megabytes)

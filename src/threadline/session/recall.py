@@ -8,7 +8,7 @@ from dataclasses import replace
 from threadline.documents import Query, Recalled, Scope
 from threadline.errors import InputError
 from threadline.journal.journal import SessionRecord
-from threadline.session.checks import clean_text, is_count
+from threadline.session.checks import check_tags, clean_text, is_count
 from threadline.session.context import Context
 
 #: The token budget of a recall that names none.
@@ -24,7 +24,7 @@ def check_query(query: str, max_tokens: int, limit: int) -> str:
     for name, value in (("max_tokens", max_tokens), ("limit", limit)):
         if not is_count(value):
             raise InputError(f"{name} must be a whole number from 1, not {value!r}.")
-    return clean_text(query)
+    return clean_text(query, "query")
 
 
 def recall_session(
@@ -32,7 +32,7 @@ def recall_session(
 ) -> list[Recalled]:
     """Recall what one session may see: its lineage up to each fork, without what was taken back."""
     scope = context.journal.session_scope(session)
-    return _recall(context, Query(query, scope, max_tokens, limit, tuple(tags)))
+    return _recall(context, Query(query, scope, max_tokens, limit, check_tags(tags)))
 
 
 def recall_bank(context: Context, query: str, max_tokens: int, limit: int, tags: Sequence[str]) -> list[Recalled]:
@@ -41,7 +41,7 @@ def recall_bank(context: Context, query: str, max_tokens: int, limit: int, tags:
     A turn that its own session took back, but a branch kept, is shown as the branch's.
     """
     scope, kept = context.journal.bank_scope(context.bank)
-    found = _recall(context, Query(query, scope, max_tokens, limit, tuple(tags)))
+    found = _recall(context, Query(query, scope, max_tokens, limit, check_tags(tags)))
     keepers = {(turn.document, turn.number): turn.session for turn in kept}
     return [replace(f, session=keepers.get((f.document, f.turn or 0), f.session)) for f in found]
 

@@ -17,7 +17,7 @@ from threadline.session.desk import Desk
 from threadline.session.recall import MAX_TOKENS, check_query, recall_bank, recall_session
 from threadline.turns import Identity, Json, Message, Note, Turn
 
-Scope = Literal["session", "bank"]
+ScopeName = Literal["session", "bank"]
 
 
 class Session:
@@ -182,7 +182,7 @@ class Session:
         *,
         max_tokens: int = MAX_TOKENS,
         limit: int = 50,
-        scope: Scope = "session",
+        scope: ScopeName = "session",
         tags: Sequence[str] = (),
         fresh: bool = False,
     ) -> list[Recalled]:
@@ -209,7 +209,7 @@ class Session:
             return recall_session(self._context, self._record, query, max_tokens, limit, tags)
         raise InputError(f"scope must be 'session' or 'bank', not {scope!r}.")
 
-    def prefetch(self, query: str, *, max_tokens: int = MAX_TOKENS, limit: int = 50, scope: Scope = "session") -> None:
+    def prefetch(self, query: str, *, max_tokens: int = MAX_TOKENS, limit: int = 50, scope: ScopeName = "session") -> None:
         """Begin a recall in the background, for `prefetched` to return. Returns at once."""
         token = self._token(query, max_tokens, limit, scope)
         self._context.prefetcher.begin(
@@ -223,7 +223,7 @@ class Session:
         *,
         max_tokens: int = MAX_TOKENS,
         limit: int = 50,
-        scope: Scope = "session",
+        scope: ScopeName = "session",
     ) -> list[Recalled]:
         """What `prefetch` found for this query, else what a recall finds now, else nothing.
 
@@ -251,7 +251,7 @@ class Session:
         self._context.writer.wake()
         return Session(self._context, record)
 
-    def _token(self, query: str, max_tokens: int, limit: int, scope: Scope) -> Token:
+    def _token(self, query: str, max_tokens: int, limit: int, scope: ScopeName) -> Token:
         session = (self._context.bank.key, self._record.key)
         return Token(session, self._context.journal.epoch(self._record), (query, max_tokens, limit, scope))
 
@@ -267,11 +267,13 @@ def open_session(
     metadata: Mapping[str, Json] | None = None,
 ) -> Session:
     """The session of that id, made when new."""
+    if identity is not None and not isinstance(identity, Identity):
+        raise InputError(f"An identity must be a threadline.Identity, not {type(identity).__name__}.")
     record = context.journal.open_session(
         context.bank,
         checks.check_id(session),
         identity,
-        None if tags is None else [checks.check_id(tag, "tag") for tag in tags],
+        None if tags is None else checks.check_tags(tags),
         None if metadata is None else Desk(context.bank.redact).metadata(metadata),
     )
     return Session(context, record)
@@ -289,7 +291,7 @@ def add_note(
 ) -> Note:
     """Retain a note, of a session or of the bank itself."""
     desk = Desk(context.bank.redact)
-    text = desk.text(text)
+    text = desk.text(text, "note")
     if not text.strip():
         raise InvalidTurnError("A note must have some text in it; this one is empty.")
     checks.check_size(len(text), context.settings.max_turn_megabytes)
@@ -299,7 +301,7 @@ def add_note(
         text=text,
         occurred_at=checks.check_time(occurred_at),
         context=None if about is None else desk.text(about),
-        tags=tuple(checks.check_id(tag, "tag") for tag in tags),
+        tags=checks.check_tags(tags),
         metadata=desk.metadata(metadata),
     )
     key = None if host_key is None else checks.check_id(host_key, "host key")

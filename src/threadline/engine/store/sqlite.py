@@ -32,8 +32,6 @@ _WEIGHTS = {"text": 1.0, "context": 0.5, "said": 0.5, "place": 0.0}
 # How much of the message that opened a turn is indexed with each short message that follows, in characters.
 _CONTEXT = 400
 
-# Beyond this size the WAL is moved into the file after a retain.
-
 _PASSAGE = "turn, position, role, text, occurred_at, speaker, ref"
 
 
