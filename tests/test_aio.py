@@ -75,3 +75,12 @@ async def test_keep_a_turn_whose_caller_was_cancelled(tmp_path: Path) -> None:
         turns = await session.turns()
         assert acknowledged <= {turn.host_key for turn in turns}
         assert sorted(turn.host_key or "" for turn in turns) == sorted(str(n) for n in range(50))
+
+
+async def test_say_how_to_open_what_is_not_open(tmp_path: Path) -> None:
+    memory = AsyncMemory.open(tmp_path, bank="alice", embedder="none")
+    assert repr(memory) == f"<AsyncMemory 'alice' in {tmp_path}>"
+    assert memory.bank == "alice"
+    with pytest.raises(ClosedError, match="async with"):
+        await memory.session("s")
+    assert list(tmp_path.iterdir()) == []

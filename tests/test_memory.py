@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from threadline import Memory, NewerVersionError, SettingsError, StorageCorruptError, StorageReadOnlyError
+from threadline.database import Database, Durability, Schema
 
 HEAVY = ("numpy", "onnxruntime", "tokenizers", "numkong", "ijson", "detect_secrets", "requests", "rich", "asyncio")
 
@@ -102,3 +103,19 @@ def test_refuse_settings_that_are_unknown(tmp_path: Path) -> None:
 def test_say_what_is_wrong_with_a_home_that_cannot_be_written() -> None:
     with pytest.raises(StorageReadOnlyError, match="owner and permissions"):
         Memory.open("/sys/threadline" if sys.platform == "linux" else "/System/threadline", embedder="none")
+
+
+def test_sync_the_bank_too_where_power_may_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A delivery that is on disk as done must find what it delivered there too."""
+    asked: dict[str, object] = {}
+
+    class Recording(Database):
+        def __init__(self, path: Path, schema: Schema, durability: Durability = "process") -> None:
+            asked[path.name] = durability
+            super().__init__(path, schema, durability)
+
+    monkeypatch.setattr("threadline.engine.store.sqlite.Database", Recording)
+    with Memory.open(tmp_path, embedder="none", durability="power") as memory:
+        memory.session("s").add_turn(user="kept")
+        assert memory.flush()
+    assert asked == {"memory.db": "power"}

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from threadline import Settings, SettingsError
+from threadline import Memory, Settings, SettingsError, StorageError
 
 
 def test_load_defaults_without_anything(tmp_path: Path) -> None:
@@ -52,3 +52,17 @@ def test_refuse_a_broken_file_and_name_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("text", "value"), [("on", True), ("0", False), ("TRUE", True), ("no", False)])
 def test_read_switches_from_text(tmp_path: Path, text: str, value: bool) -> None:
     assert Settings.load(tmp_path, {"THREADLINE_REDACT": text}).redact is value
+
+
+def test_take_a_home_as_people_write_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert Settings().home == tmp_path / ".threadline"
+    assert Settings(Path("~/notes")).home == tmp_path / "notes"
+    assert Settings(Path("here")).home == tmp_path / "here"
+
+
+def test_leave_a_home_that_is_a_file_to_whoever_opens_it(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match=str(tmp_path / "file")):
+        Memory.open(tmp_path / "file")

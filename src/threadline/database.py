@@ -38,6 +38,8 @@ _BUSY_MS = 10_000
 _CACHE_KIB = 16_384
 _GROUP = 128
 _CHECKPOINT_PAGES = 1_000
+#: A commit moves a WAL of this size into the file itself, also where somebody else should have done so before.
+_LONGEST_WAL_PAGES = 16_000
 _PAGE_BYTES = 4_096
 
 
@@ -82,7 +84,7 @@ class Database:
         durability: `process` survives the death of the process at any instant; `power` also that of the
             machine, with an fsync for every group of commits.
         checkpoints: whether a commit may move the WAL into the file, which costs it an fsync now and then. If
-            not, somebody has to call `checkpoint`.
+            not, somebody has to call `checkpoint`; a commit does it only where the WAL has become huge.
 
     Raises:
         StorageError: see its subclasses in `threadline.errors`.
@@ -95,12 +97,13 @@ class Database:
         self, path: Path, schema: Schema, durability: Durability = "process", *, checkpoints: bool = True
     ) -> None:
         self.path = path
-        self._checkpoint_pages = _CHECKPOINT_PAGES if checkpoints else 0
+        self._checkpoint_pages = _CHECKPOINT_PAGES if checkpoints else _LONGEST_WAL_PAGES
         self._synchronous = "FULL" if durability == "power" else "NORMAL"
         # Only the thread holds its connection: a host that reads from a new thread each time leaves none behind.
         self._readers: weakref.WeakSet[apsw.Connection] = weakref.WeakSet()
         self._local = threading.local()
         self._lock = threading.RLock()
+        self._entering = threading.RLock()
         self._waiting: deque[_Write[Any]] = deque()
         self._closed = False
         self._committing = False
@@ -118,8 +121,10 @@ class Database:
             with storage_errors(self.path):
                 connection = self._connect()
                 connection.execute("PRAGMA query_only = ON")
+            with self._entering:
+                self._check_open()
+                self._readers.add(connection)
             self._local.connection = connection
-            self._readers.add(connection)
         return connection
 
     def rows(self, sql: str, bindings: apsw.Bindings | None = None) -> list[tuple[Any, ...]]:
@@ -154,9 +159,12 @@ class Database:
         return write.outcome(self.path)
 
     def checkpoint(self) -> None:
-        """Move the WAL into the file once it is large, as far as that makes nobody wait."""
+        """Move the WAL into the file once it is large, as far as that makes nobody wait.
+
+        Also when somebody has deleted it: it still is where this process has it open, and nowhere else.
+        """
         wal = self.path.with_name(f"{self.path.name}-wal")
-        if wal.stat().st_size > _CHECKPOINT_PAGES * _PAGE_BYTES:
+        if not wal.exists() or wal.stat().st_size > _CHECKPOINT_PAGES * _PAGE_BYTES:
             with storage_errors(self.path):
                 list(self.read().execute("PRAGMA wal_checkpoint(PASSIVE)"))
 
@@ -177,8 +185,10 @@ class Database:
         if self._process != os.getpid():
             return
         with self._lock:
-            self._closed = True
-            for connection in [*self._readers, self._writer]:
+            with self._entering:
+                self._closed = True
+                readers = list(self._readers)
+            for connection in [*readers, self._writer]:
                 # One that another thread is reading from just now is closed when that thread ends.
                 with contextlib.suppress(apsw.ThreadingViolationError):
                     connection.close()

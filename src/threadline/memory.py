@@ -6,7 +6,6 @@ import atexit
 import os
 import threading
 import time
-import weakref
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -63,7 +62,8 @@ class Memory:
             threading.Thread(target=_warm_redaction, name="threadline-warm", daemon=True).start()
         writer.start()
         writer.wake()
-        _close_at_exit(self)
+        # That keeps it alive, too: a host may drop the memory and go on with its sessions alone.
+        atexit.register(self.close)
 
     @classmethod
     def open(
@@ -242,9 +242,12 @@ class Memory:
             self._closed = True
         seconds = self._settings.shutdown_seconds if seconds is None else seconds
         deadline = time.monotonic() + seconds
-        self._context.journal.close_batches()
-        self._context.prefetcher.close()
-        self._context.writer.stop(deadline - time.monotonic())
+        atexit.unregister(self.close)
+        try:
+            self._context.journal.close_batches()
+        finally:  # where the journal cannot be written, what is in no batch yet is delivered at the next start
+            self._context.prefetcher.close()
+            self._context.writer.stop(deadline - time.monotonic())
 
     # Forgetting
 
@@ -317,8 +320,10 @@ def embedded_backend(settings: Settings) -> Backend:
 
 def _let_go(backend: Backend, journal: Journal) -> None:
     """Called by whoever uses them last: the writer's thread, also when closing did not wait for it."""
-    backend.close()
-    journal.close()
+    try:
+        journal.close()
+    finally:
+        backend.close()
 
 
 def _warm_redaction() -> None:
@@ -326,16 +331,3 @@ def _warm_redaction() -> None:
     from threadline.redaction import warm
 
     warm()
-
-
-def _close_at_exit(memory: Memory) -> None:
-    """Close a memory that is still open when the interpreter ends."""
-    reference = weakref.ref(memory)
-
-    def close() -> None:
-        found = reference()
-        if found is not None:
-            found.close()
-
-    atexit.register(close)
-    weakref.finalize(memory, atexit.unregister, close)

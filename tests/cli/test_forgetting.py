@@ -27,6 +27,7 @@ def test_nothing_but_a_yes_forgets(run: Run, said: str, answer: str) -> None:
     assert result.stdout == ""
     assert "Forget session 's1': 2 turns, 0 notes (no longer seen by b1 either)?" in result.stderr
     assert "Nothing was forgotten." in result.stderr
+    assert ("--yes" in result.stderr) == (answer == "")
     assert "combination" in run("recall", "combination").stdout
 
 

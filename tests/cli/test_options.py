@@ -47,7 +47,7 @@ def test_an_empty_answer_is_an_answer(run: Run, home: Path, name: str, nothing: 
 def test_an_unknown_bank_is_named_with_those_there_are(run: Run) -> None:
     run("retain", "something")
     assert "There is no bank 'aliec'" in run("status", "--bank", "aliec", code=1).stderr
-    assert "there are default." in run("status", "--bank", "aliec", code=1).stderr
+    assert "--bank names one of default." in run("status", "--bank", "aliec", code=1).stderr
 
 
 def test_a_text_comes_from_stdin(run: Run) -> None:

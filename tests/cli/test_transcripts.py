@@ -34,8 +34,14 @@ def test_import_a_folder(run: Run, tmp_path: Path) -> None:
     messages(tmp_path / "chats" / "two.jsonl", "two")
     (deep / "settings.json").write_text('{"theme": "dark"}')
     result = run("import", tmp_path / "chats")  # what is no transcript, in a folder, is no failure
-    assert "settings.json: not read. no transcript in a known format" in result.stdout
+    assert "settings.json: not read: no transcript in a known format" in result.stdout
     assert "Total: 3 files, 2 sessions, 2 turns added" in result.stdout
+
+
+def test_import_a_folder_without_any_says_so(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert "nothing was read" in run("import", tmp_path / "empty").stderr
+    assert "nothing was read" not in run("import", messages(tmp_path / "chat.jsonl", "one")).stderr
 
 
 def test_import_a_named_file_that_is_no_transcript_fails(run: Run, tmp_path: Path) -> None:

@@ -2,8 +2,12 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from dataclasses import fields
+from datetime import datetime, timedelta
 from pathlib import Path
+
+import pytest
 
 from tests.cli.conftest import Run
 from threadline import BackendRefusedError, BackendUnavailableError, BankStatus, Memory
@@ -26,6 +30,26 @@ def test_status_of_every_bank(run: Run) -> None:
     run("retain", "two", "--bank", "b")
     told = json.loads(run("status", "--all", "--json", "--bank", "a").stdout)
     assert [(each["bank"], each["notes"]) for each in told] == [("a", 1), ("b", 1)]
+    assert json.loads(run("status", "--all", "--json").stdout) == told, "the bank that would be used need not exist"
+
+
+def test_status_tells_the_time_of_the_wall_clock(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("retain", "one")
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    utc = _last_delivered(run)
+    monkeypatch.setenv("TZ", "UTC-5:30")
+    time.tzset()
+    try:
+        assert _last_delivered(run) - utc == timedelta(hours=5, minutes=30)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def _last_delivered(run: Run) -> datetime:
+    line = next(line for line in run("status").stdout.splitlines() if "last delivered" in line)
+    return datetime.fromisoformat(line.split("  ")[1])
 
 
 def test_status_delivers_nothing(home: Path, run: Run) -> None:

@@ -165,6 +165,24 @@ def test_adopt_what_the_dead_left(journal: Journal, bank: BankRecord, outbox: Jo
     assert _texts(outbox.claim(())) == ["b"]
 
 
+def test_retract_what_the_dead_may_have_sent(
+    journal: Journal, bank: BankRecord, outbox: JournalOutbox, tmp_path: Path
+) -> None:
+    dead = Journal(tmp_path)
+    session = dead.open_session(bank, "s")
+    _say(dead, session, "a", "b")
+    assert _texts(JournalOutbox(dead).claim(())) == ["a"]
+    dead.close()  # after the backend had applied it, perhaps
+    assert outbox.adopt()
+    journal.rewind(bank, session, 2)
+    sent = []
+    while (parcel := outbox.claim(())) is not None:
+        sent.append((parcel.kind, parcel.turns or _texts(parcel)))
+        outbox.delivered(parcel)
+    assert ("retract", (1,)) in sent
+    assert ("retract", (2,)) not in sent, "nobody ever carried that one"
+
+
 def test_carry_nothing_else_of_a_bank_while_it_is_forgotten(
     journal: Journal, bank: BankRecord, outbox: JournalOutbox, tmp_path: Path
 ) -> None:

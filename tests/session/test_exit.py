@@ -1,5 +1,6 @@
 """How a process leaves: in time, with status 0, and with everything said kept."""
 
+import contextlib
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from threadline import Memory
+from threadline.journal.journal import Journal
 
 
 @pytest.mark.parametrize("ending", ["memory.close()", "", "raise SystemExit(0)"], ids=["close", "end", "exit"])
@@ -28,6 +30,8 @@ assert begun.wait(60)
 """
     done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
+    with contextlib.closing(Journal(tmp_path)) as journal:
+        assert journal.database.rows("SELECT error FROM delivery WHERE error IS NOT NULL") == [], "to leave is no fault"
     with Memory.open(tmp_path, embedder="none") as memory:
         assert [turn.number for turn in memory.session("s").turns()] == [1, 2, 3]
         assert memory.flush(30)

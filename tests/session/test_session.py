@@ -17,6 +17,7 @@ from threadline import (
     ForgottenError,
     Identity,
     InputError,
+    InvalidIdError,
     InvalidTurnError,
     LineageError,
     Memory,
@@ -368,6 +369,13 @@ def test_forget_a_bank_and_nothing_of_another(tmp_path: Path) -> None:
         assert len(other.recall("otter")) == 1
 
 
+def test_forget_a_note_that_looks_like_a_turn_of_the_journal(memory: Memory) -> None:
+    for text in ('[{"role": "user", "content": "from another host"}]', '[{"role": cut off'):
+        memory.retain(text, context="what the clipboard held")
+    proof = memory.forget(everything=True)
+    assert (proof.texts, proof.complete, proof.traces) == (4, True, ())
+
+
 def test_forget_what_only_a_forgotten_branch_kept(memory: Memory, tmp_path: Path) -> None:
     session = memory.session("main")
     session.add_turn(user="the marmot whistles")
@@ -501,6 +509,28 @@ def test_refuse_an_empty_turn(memory: Memory, user: str | None) -> None:
 def test_refuse_what_is_not_text(memory: Memory, user: object) -> None:
     with pytest.raises(InvalidTurnError, match="must be text"):
         memory.session("s").add_turn(user=user)  # type: ignore[arg-type]
+
+
+def test_refuse_what_a_host_has_in_another_form_and_say_which(memory: Memory) -> None:
+    session = memory.session("s")
+    with pytest.raises(InvalidTurnError, match=r"threadline\.Message"):
+        session.add_turn(messages=[{"role": "user", "content": "hello"}])  # type: ignore[list-item]
+    with pytest.raises(InputError, match=r"threadline\.Identity"):
+        memory.session("t", identity={"user": "ann"})  # type: ignore[arg-type]
+    with pytest.raises(InvalidTurnError, match="A note must be text"):
+        memory.retain(7)  # type: ignore[arg-type]
+    assert (session.turns(), memory.notes()) == ([], [])
+
+
+def test_refuse_one_text_where_tags_are_a_list(memory: Memory) -> None:
+    session = memory.session("s")
+    for call in (lambda: session.note("x", tags="ops"), lambda: memory.session("t", tags="ops")):
+        with pytest.raises(InvalidIdError, match=r"\['ops'\]"):
+            call()
+    for asked in (memory, session):
+        with pytest.raises(InvalidIdError, match=r"\['ops'\]"):
+            asked.recall("x", tags="ops")
+    assert memory.notes() == []
 
 
 def test_take_a_huge_message_and_refuse_a_larger(memory: Memory) -> None:
@@ -640,6 +670,8 @@ def test_survive_metadata_that_is_no_json(memory: Memory) -> None:
     session = memory.session("s")
     with pytest.raises(InputError):
         session.add_turn(user="x", metadata={"when": datetime.now(UTC)})  # type: ignore[dict-item]
+    with pytest.raises(InputError, match="nan is none"):
+        session.add_turn(user="x", metadata={"score": [float("nan")]})
     assert session.turns() == []
     session.add_turn(user="fine", metadata=json.loads('{"a": [1, null, {"b": true}]}'))
     assert session.turns()[0].metadata == {"a": [1, None, {"b": True}]}

@@ -105,6 +105,8 @@ def import_(
             )
             ctx.exit(130)
         undelivered = 0 if delivered else memory.status().undelivered
+    if not reports:
+        say("There is no .json or .jsonl file in it: nothing was read.", err=True)
     _show(options, reports, delivered, undelivered)
     named = {str(path) for path in files}
     if any(report.unreadable and report.file in named for report in reports):
@@ -181,7 +183,7 @@ def _say_above(bar: Progress, report: Report) -> None:
             stack.callback(bar.start)
         kind = f" ({report.format})" if report.format else ""
         if report.unreadable:
-            say(f"{report.file}: not read. {report.faults[-1].reason}")
+            say(f"{report.file}: not read: {report.faults[-1].reason}")
             return
         say(f"{report.file}{kind}: {_told(fields(report), len(report.faults))}")
         for fault in report.faults:

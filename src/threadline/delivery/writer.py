@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 import time
@@ -10,7 +11,7 @@ from collections.abc import Callable, Hashable
 from threadline.backends.base import Backend
 from threadline.delivery.backoff import rest_seconds
 from threadline.delivery.outbox import Outbox, Parcel
-from threadline.errors import BackendRefusedError, StorageError, ThreadlineError
+from threadline.errors import BackendRefusedError, ClosedError, StorageError, ThreadlineError
 
 #: How often to look for what another process left behind, in seconds.
 SWEEP_SECONDS = 2.0
@@ -30,7 +31,8 @@ class Writer:
     Nothing is kept in it that matters: what is undelivered is in the journal, so it may die at any instant.
 
     Args:
-        on_idle: called whenever there is nothing to carry, before waiting; for upkeep.
+        on_idle: called whenever there is nothing to carry, before waiting, and now and then when there always is
+            something; for upkeep.
         on_exit: called when the thread ends; lets go of what it used.
     """
 
@@ -56,6 +58,7 @@ class Writer:
         self._resting: dict[int, float] = {}
         self._reminders: dict[Hashable, tuple[float, Callable[[], None]]] = {}
         self._trouble: str | None = None
+        self._kept_up_at = 0.0
         self._thread = threading.Thread(target=self._run, name="threadline-writer", daemon=True)
 
     @property
@@ -113,9 +116,17 @@ class Writer:
             self._changed.notify_all()
         self._thread.join(max(0.0, seconds - GRACE_SECONDS))
         if self._thread.is_alive():
-            self._backend.close()
+            self._close_backend()
             self._thread.join(GRACE_SECONDS)
         return not self._thread.is_alive()
+
+    def _close_backend(self) -> None:
+        """On a thread of its own: a backend that hangs may hang in this as well."""
+        closer = threading.Thread(target=self._backend.close, name="threadline-closer", daemon=True)
+        try:
+            closer.start()
+        except RuntimeError:  # the interpreter is ending, and starts no thread any more
+            self._backend.close()
 
     def _run(self) -> None:
         try:
@@ -125,6 +136,9 @@ class Writer:
                     self._trouble = None
                 except StorageError as error:
                     self._trouble = str(error)
+                    busy = False
+                except Exception as error:  # noqa: BLE001 - no fault may end the writer; `status` shows it
+                    self._trouble = f"{type(error).__name__}: {error}"
                     busy = False
                 if not busy and not self._work:
                     if self._stop_at is not None:
@@ -144,11 +158,17 @@ class Writer:
             self._carry(parcel)
             with self._changed:
                 self._changed.notify_all()
+            if time.monotonic() - self._kept_up_at > SWEEP_SECONDS:
+                self._keep_up()
             return True
         if self._outbox.adopt():
             return True
-        self._on_idle()
+        self._keep_up()
         return False
+
+    def _keep_up(self) -> None:
+        self._kept_up_at = time.monotonic()
+        self._on_idle()
 
     def _carry(self, parcel: Parcel) -> None:
         try:
@@ -156,8 +176,13 @@ class Writer:
         except BackendRefusedError as error:
             self._outbox.refused(parcel, str(error))
         except ThreadlineError as error:
-            self._delay(parcel, str(error))
-        except Exception as error:  # noqa: BLE001 - a fault of the backend must not end the writer; it is recorded
+            if isinstance(error, ClosedError) and self._stop_at is not None:
+                # The backend was closed under it, on the way out: no fault, and it goes on at the next start.
+                self._resting[parcel.id] = math.inf
+            else:
+                self._delay(parcel, str(error))
+        # Not Exception alone: a cancelled task, a panic in Rust or a SystemExit must not end the writer either.
+        except BaseException as error:  # noqa: BLE001 - it is recorded
             self._delay(parcel, f"{type(error).__name__}: {error}")
         else:
             self._outbox.delivered(parcel)

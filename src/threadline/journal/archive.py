@@ -21,7 +21,7 @@ from threadline.errors import ForgottenError, InputError, LineageError, UnknownS
 from threadline.journal import lineage, rows
 from threadline.journal.forgetting import blank_name
 from threadline.journal.journal import BankRecord, Journal
-from threadline.journal.sql import SQL
+from threadline.journal.sql import SQL, first_row
 from threadline.turns import Identity, Json, Note, Turn
 
 #: What putting an entry back did.

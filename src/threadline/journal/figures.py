@@ -65,8 +65,9 @@ def bank_status(journal: Journal, bank: BankRecord, trouble: str | None, backend
     delivered, _, _, last_delivered = states.get("done", (0, 0, None, None))
     dead, *_ = states.get("dead", (0, 0, None, None))
     error = database.row(SQL["last_error"], key)
-    held, fault = _held(backend, bank.name)
-    expected = turns - taken_back + notes - buffered - waiting
+    batched, waiting_notes = database.rows(SQL["undelivered"], key)[0]
+    held, fault = _held(backend, bank.name)  # after what should be there, or else what comes meanwhile seems lost
+    expected = turns - taken_back + notes - buffered - batched - waiting_notes
     empty = _EMPTY if expected > 0 and not held.passages else None
     last_error = trouble or fault or (error[0] if error else None) or empty
     oldest = database.rows(SQL["oldest_undelivered"], key)[0][0]
@@ -79,7 +80,7 @@ def bank_status(journal: Journal, bank: BankRecord, trouble: str | None, backend
         taken_back=taken_back,
         notes=notes,
         redactions=redactions,
-        undelivered=buffered + database.rows(SQL["undelivered_turns"], key)[0][0],
+        undelivered=buffered + batched,
         buffered=buffered,
         waiting=waiting,
         retrying=retrying,

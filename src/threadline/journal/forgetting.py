@@ -13,7 +13,7 @@ import apsw
 
 from threadline.errors import InvalidIdError, UnknownTurnError
 from threadline.journal import lineage, rows
-from threadline.journal.journal import BankRecord, Journal, SessionRecord
+from threadline.journal.journal import BankRecord, Journal, SessionRecord, require_bank
 from threadline.journal.sql import SQL, first_row
 
 
@@ -99,8 +99,9 @@ def forget_bank(journal: Journal, bank: BankRecord) -> list[str]:
 
     def work(connection: apsw.Connection) -> list[str]:
         key = {"bank": bank.key}
-        texts = _texts(dumped for (dumped,) in connection.execute(SQL["bank_messages"], key))
-        texts += [text for (text,) in connection.execute(SQL["bank_notes"], key)]
+        require_bank(connection, bank)
+        texts = _texts(dumped for (dumped,) in connection.execute(SQL["bank_turn_texts"], key))
+        texts += [text for (text,) in connection.execute(SQL["bank_note_texts"], key)]
         for step in ("rewinds", "deliveries", "turns", "notes", "parents", "marks", "sessions"):
             connection.execute(SQL[f"forget_bank_{step}"], key)
         _order(journal, connection, bank, "*", None)

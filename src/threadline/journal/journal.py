@@ -167,6 +167,7 @@ class Journal:
         def work(connection: apsw.Connection) -> SessionRecord:
             found = first_row(connection, "find_session", bank=bank.key, id=session)
             if found is None:
+                require_bank(connection, bank)
                 self._refuse_forgotten(connection, bank, session)
                 key = self._add_session(connection, bank, session, "fresh", None, identity, tags, metadata)
                 self._event(connection, key, "open")
@@ -241,6 +242,8 @@ class Journal:
         """The host goes to another session, or ends this one: its open batch is closed, prefetches are void."""
 
         def work(connection: apsw.Connection) -> None:
+            if first_row(connection, "session_by_key", session=session.key) is None:
+                return  # forgotten, with its whole bank
             self.close_batch(connection, session.key)
             self._event(connection, session.key, "end" if end else "leave")
             if end:
@@ -330,6 +333,7 @@ class Journal:
                     return rows.to_note(known)
                 if first_row(connection, "note_forgotten", bank=bank.key, key_hash=rows.key_hash(host_key)):
                     raise ForgottenError(f"Note {host_key!r} was forgotten.")
+            require_bank(connection, bank)
             if session is not None:
                 self._living(connection, session)
             row = {
@@ -509,6 +513,16 @@ class Journal:
     def _refuse_forgotten(connection: apsw.Connection, bank: BankRecord, session: str) -> None:
         if first_row(connection, "session_forgotten", bank=bank.key, key_hash=rows.key_hash(f"session:{session}")):
             raise ForgottenError(f"Session {session!r} was forgotten and does not come back; use another id.")
+
+
+def require_bank(connection: apsw.Connection, bank: BankRecord) -> None:
+    """Refuse to write to a bank that somebody else has forgotten since it was opened.
+
+    Raises:
+        ForgottenError: it was.
+    """
+    if first_row(connection, "bank_lives", bank=bank.key) is None:
+        raise ForgottenError(f"Bank {bank.name!r} was forgotten; open the memory again to begin it anew.")
 
 
 class _Origin:

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import apsw
 
 from threadline.documents import Scope, Span
+from threadline.errors import ForgottenError
 from threadline.journal.sql import SQL, first_row
 
 _EVER = 2**62  # a limit that no event, turn or note reaches
@@ -43,7 +43,10 @@ def chain(connection: apsw.Connection, session: int) -> list[Link]:
     key = session
     last_turn = last_said = last_note = limit = _EVER
     while True:
-        _, name, kind, parent, fork_turn, fork_said, fork_note, fork_event, _ = first_row(connection, "link", session=key)
+        link = first_row(connection, "link", session=key)
+        if link is None:
+            raise ForgottenError("This session was forgotten, with its whole bank; open the memory again.")
+        _, name, kind, parent, fork_turn, fork_said, fork_note, fork_event, _ = link
         links.append(Link(key, name, last_turn, last_note, limit))
         if kind in ("fresh", "delegation"):
             return links  # a delegate starts with an empty history: it is told its task, it did not live the talk

@@ -13,7 +13,7 @@ from threadline.delivery.outbox import Parcel
 from threadline.documents import Batch, Passage
 from threadline.errors import StorageBusyError
 from threadline.journal import lineage, rows
-from threadline.journal.journal import BankRecord, Journal
+from threadline.journal.journal import BankRecord, Journal, require_bank
 from threadline.journal.sql import SQL, first_row
 from threadline.turns import Turn
 
@@ -31,20 +31,25 @@ class JournalOutbox:
         self._owner = journal.owner
 
     def claim(self, resting: Collection[int]) -> Parcel | None:
-        """See `Outbox.claim`. One process has one writer, so a lease of its own that is left over is let go."""
+        """See `Outbox.claim`. One process has one writer, so a lease of its own that is left over is let go.
+
+        It is looked for outside of the transaction first: where much waits behind a delivery that rests, finding
+        that nothing may go takes long, and who appends would wait for it.
+        """
+        bindings = {"resting": json.dumps(sorted(resting))}
+        owner = {"owner": self._owner.id}
 
         def work(connection: apsw.Connection) -> Parcel | None:
-            connection.execute(SQL["release_owner"], {"owner": self._owner.id})
-            found = first_row(connection, "next_delivery", resting=json.dumps(sorted(resting)))
+            _abandon(connection, self._owner.id)
+            found = first_row(connection, "next_delivery", **bindings)
             if found is None:
                 return None
-            lease = {"bank": found[1], "document": found[3], "owner": self._owner.id}
-            connection.execute(SQL["take_lease"], lease)
+            connection.execute(SQL["take_lease"], {"bank": found[1], "document": found[3], **owner})
             return self._parcel(connection, found)
 
-        if not self._database.rows(SQL["is_waiting"])[0][0]:
-            return None
-        return self._database.write("outbox.claim", work)
+        if self._database.row(SQL["next_delivery"], bindings) or self._database.row(SQL["has_lease"], owner):
+            return self._database.write("outbox.claim", work)
+        return None
 
     def delivered(self, parcel: Parcel) -> None:
         """See `Outbox.delivered`."""
@@ -68,7 +73,7 @@ class JournalOutbox:
 
         def work(connection: apsw.Connection) -> None:
             for owner in dead:
-                connection.execute(SQL["release_owner"], {"owner": owner})
+                _abandon(connection, owner)
                 for (session,) in list(connection.execute(SQL["open_session_keys"], {"owner": owner})):
                     self._journal.close_batch(connection, session)
 
@@ -89,6 +94,7 @@ class JournalOutbox:
 
         def work(connection: apsw.Connection) -> None:
             key = {"bank": bank.key}
+            require_bank(connection, bank)
             connection.execute(SQL["forget_bank_deliveries"], key)
             connection.execute(SQL["unbatch"], key)
             connection.execute(
@@ -161,7 +167,7 @@ class JournalOutbox:
         )
 
     def _note_batch(self, connection: apsw.Connection, bank: str, document: str, note: int) -> Batch | None:
-        found = next(iter(connection.execute(SQL["note"], {"note": note})), None)
+        found = first_row(connection, "note", note=note)
         if found is None:
             return None
         about = rows.to_note(found)
@@ -206,3 +212,9 @@ def _key(document: str, run: str, *hashes: bytes) -> str:
     for part in (document.encode(), run.encode(), *hashes):
         digest.update(len(part).to_bytes(8, "big") + part)
     return digest.hexdigest()
+
+
+def _abandon(connection: apsw.Connection, owner: str) -> None:
+    """Let go of leases that nobody settled. What was carried under them may have arrived: it counts as tried."""
+    connection.execute(SQL["mark_tried"], {"owner": owner})
+    connection.execute(SQL["release_owner"], {"owner": owner})

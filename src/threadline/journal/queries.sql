@@ -9,6 +9,9 @@ INSERT INTO bank (name, folded, redact) VALUES (:name, :folded, :redact) RETURNI
 -- name: set_redact
 UPDATE bank SET redact = :redact WHERE bank = :bank
 
+-- name: bank_lives
+SELECT 1 FROM bank WHERE bank = :bank
+
 -- name: banks
 SELECT name FROM bank ORDER BY name
 
@@ -140,10 +143,6 @@ SELECT n.id, s.id, n.text, n.occurred_at, n.context, n.tags, n.metadata
   FROM note n LEFT JOIN session s ON s.session = n.session
  WHERE n.bank = :bank AND (:session IS NULL OR n.session = :session) ORDER BY n.note
 
--- name: bank_notes
-SELECT n.id, NULL, n.text, n.occurred_at, n.context, n.tags, n.metadata
-  FROM note n WHERE n.bank = :bank AND n.session IS NULL ORDER BY n.note
-
 -- name: note_ids
 SELECT id FROM note WHERE session = :session AND note <= :last
 
@@ -193,8 +192,13 @@ SELECT d.delivery, d.bank, b.name, d.document, d.kind, d.session, d.note, d.firs
 -- name: take_lease
 INSERT INTO lease (bank, document, owner) VALUES (:bank, :document, :owner)
 
--- name: release_lease
-DELETE FROM lease WHERE bank = :bank AND document = :document AND owner = :owner
+-- name: has_lease
+SELECT 1 FROM lease WHERE owner = :owner LIMIT 1
+
+-- name: mark_tried
+UPDATE delivery SET attempts = attempts + 1
+ WHERE delivery IN (SELECT min(d.delivery) FROM lease l JOIN delivery d ON d.bank = l.bank AND d.document = l.document
+                     WHERE l.owner = :owner AND d.state = 'waiting' GROUP BY d.bank, d.document)
 
 -- name: release_owner
 DELETE FROM lease WHERE owner = :owner
@@ -204,9 +208,6 @@ SELECT DISTINCT owner FROM lease WHERE owner <> :owner
 
 -- name: settle
 UPDATE delivery SET state = :state, error = :error, attempts = attempts + 1, tried_at = :at WHERE delivery = :delivery
-
--- name: is_waiting
-SELECT EXISTS (SELECT 1 FROM delivery WHERE state = 'waiting')
 
 -- name: is_waiting_in
 SELECT EXISTS (SELECT 1 FROM delivery WHERE state = 'waiting' AND bank = :bank AND delivery <= :last)
@@ -243,9 +244,9 @@ SELECT (SELECT count(*) FROM session WHERE bank = :bank AND forgotten_at IS NULL
 SELECT state, count(*), coalesce(sum(attempts > 0 AND state = 'waiting'), 0), min(created_at), max(tried_at)
   FROM delivery WHERE bank = :bank GROUP BY state
 
--- name: undelivered_turns
-SELECT coalesce(sum(last_turn - first_turn + 1), 0)
-  FROM delivery WHERE bank = :bank AND state = 'waiting' AND kind = 'turns'
+-- name: undelivered
+SELECT coalesce(sum(last_turn - first_turn + 1), 0), coalesce(sum(kind = 'note'), 0)
+  FROM delivery WHERE bank = :bank AND state = 'waiting' AND kind IN ('turns', 'note')
 
 -- name: last_error
 SELECT error, tried_at FROM delivery WHERE bank = :bank AND error IS NOT NULL ORDER BY tried_at DESC LIMIT 1
@@ -292,10 +293,10 @@ UPDATE session
        batched_turn = last_turn, forgotten_at = :at
  WHERE session = :session
 
--- name: bank_messages
+-- name: bank_turn_texts
 SELECT t.messages FROM turn t JOIN session s ON s.session = t.session WHERE s.bank = :bank
 
--- name: bank_notes
+-- name: bank_note_texts
 SELECT text FROM note WHERE bank = :bank
 UNION ALL SELECT context FROM note WHERE bank = :bank AND context IS NOT NULL
 

@@ -30,7 +30,7 @@ class _Slot(Generic[T]):
     find: Callable[[], T]
     ended: threading.Event = field(default_factory=threading.Event)
     result: T | None = None
-    error: Exception | None = None
+    error: BaseException | None = None
 
 
 class Prefetcher(Generic[T]):
@@ -55,7 +55,7 @@ class Prefetcher(Generic[T]):
         """The result for the token, begun now if it was not before; None when it takes longer than `seconds`.
 
         Raises:
-            Exception: what `find` raised.
+            BaseException: what `find` raised.
         """
         slot = self._slot(token, find)
         if not slot.ended.wait(max(0.0, seconds)):
@@ -99,6 +99,6 @@ class Prefetcher(Generic[T]):
             if current:
                 try:
                     slot.result = slot.find()
-                except Exception as error:  # noqa: BLE001 - kept for whoever takes the slot, and raised there
+                except BaseException as error:  # noqa: BLE001 - kept for whoever takes the slot, and raised there
                     slot.error = error
             slot.ended.set()

@@ -209,7 +209,9 @@ class Session:
             return recall_session(self._context, self._record, query, max_tokens, limit, tags)
         raise InputError(f"scope must be 'session' or 'bank', not {scope!r}.")
 
-    def prefetch(self, query: str, *, max_tokens: int = MAX_TOKENS, limit: int = 50, scope: ScopeName = "session") -> None:
+    def prefetch(
+        self, query: str, *, max_tokens: int = MAX_TOKENS, limit: int = 50, scope: ScopeName = "session"
+    ) -> None:
         """Begin a recall in the background, for `prefetched` to return. Returns at once."""
         token = self._token(query, max_tokens, limit, scope)
         self._context.prefetcher.begin(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,6 +49,19 @@ def test_load_again_after_close(minilm: MiniLM) -> None:
     before = minilm.embed(["again"])
     minilm.close()
     assert np.array_equal(minilm.embed(["again"]), before)
+
+
+def test_load_the_model_once_for_all_that_use_it(minilm: MiniLM) -> None:
+    before = minilm.embed(["again"])
+    other = MiniLM()
+    assert np.array_equal(other.embed(["again"]), before)
+    assert other._loaded() is minilm._loaded()
+    model = weakref.ref(other._loaded())
+    other.close()
+    assert np.array_equal(minilm.embed(["again"]), before), "one that closes takes nothing from the others"
+    minilm.close()
+    gc.collect()
+    assert model() is None, "the last one to close lets go of it"
 
 
 def test_refuse_a_missing_model(tmp_path: Path) -> None:

