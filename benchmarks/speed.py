@@ -73,12 +73,12 @@ class Bulk:
 
 def add_turn(durability: str, threads: str, pace: str) -> dict[str, Any]:
     """Add turns from several threads: flat out, or each thread a turn every `pace` milliseconds."""
-    from threadline import Memory
+    from threadline import Memory, Settings
 
     count, rest = TURNS[durability] // int(threads), float(pace) / 1000
     taken: list[float] = []
     home = tempfile.mkdtemp()
-    with Memory.open(home, durability=durability, embedder="minilm") as memory:
+    with Memory(Settings.load(home, durability=durability)) as memory:
         memory.session("warm").add_turn(user="warm", assistant="up")
         memory.flush()
 
@@ -105,19 +105,19 @@ def add_turn(durability: str, threads: str, pace: str) -> dict[str, Any]:
 
 def retain(embedder: str) -> dict[str, Any]:
     """Deliver turns to the embedded engine."""
-    from threadline import Memory
+    from threadline import Memory, Settings
 
     count = {"none": 3_000, "minilm": 400}[embedder]
     home = Path(tempfile.mkdtemp())
     talk = messages()
-    with Memory.open(home, embedder=embedder, retain_every_n_turns=10**6) as memory:
+    with Memory(Settings.load(home, embedder=embedder, retain_every_n_turns=10**6)) as memory:
         session = memory.session("s")
         for _ in range(count):
             session.add_turn(user=next(talk), assistant=next(talk))
         memory.session("warm").add_turn(user="warm", assistant="up")
         memory.recall("warm")
     figures: dict[str, Any] = {}
-    with Memory.open(home, embedder=embedder, bank="timed") as memory:
+    with Memory(Settings.load(home, embedder=embedder, bank="timed")) as memory:
         memory.recall("warm up")
         session = memory.session("s")
         for _ in range(count):

@@ -84,3 +84,11 @@ async def test_say_how_to_open_what_is_not_open(tmp_path: Path) -> None:
     with pytest.raises(ClosedError, match="async with"):
         await memory.session("s")
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_open_without_a_block(tmp_path: Path) -> None:
+    memory = await AsyncMemory.open(tmp_path, embedder="none")
+    await memory.retain("opened in a hook")
+    await memory.close()
+    with pytest.raises(ClosedError):
+        await memory.notes()

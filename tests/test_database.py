@@ -241,6 +241,11 @@ def test_read_named_queries() -> None:
     }
 
 
+def test_refuse_two_queries_of_one_name() -> None:
+    with pytest.raises(ValueError, match="two queries named 'one'"):
+        named_queries("-- name: one\nSELECT 1\n-- name: one\nSELECT 2\n")
+
+
 def test_leave_no_connection_behind_with_a_thread_that_ended(tmp_path: Path) -> None:
     database = Database(tmp_path / "a.db", SCHEMA)
     for _ in range(50):

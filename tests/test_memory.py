@@ -96,7 +96,7 @@ def test_refuse_a_journal_of_a_newer_version_or_none_of_ours(tmp_path: Path) -> 
 
 def test_refuse_settings_that_are_unknown(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="retain_every_n_turns"):
-        Memory.open(tmp_path, retain_every=3)
+        Memory.open(tmp_path, retain_every=3)  # type: ignore[call-arg]
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,8 +1,10 @@
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from threadline import Memory, Settings, SettingsError, StorageError
+from threadline.settings import Given
 
 
 def test_load_defaults_without_anything(tmp_path: Path) -> None:
@@ -66,3 +68,7 @@ def test_leave_a_home_that_is_a_file_to_whoever_opens_it(tmp_path: Path) -> None
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match=str(tmp_path / "file")):
         Memory.open(tmp_path / "file")
+
+
+def test_tell_the_type_checker_of_every_setting() -> None:
+    assert set(Given.__annotations__) == {field.name for field in fields(Settings)} - {"home", "bank"}

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Generator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
 
 from threadline.backends.base import Backend
 from threadline.errors import ClosedError
 from threadline.memory import Memory
 from threadline.session.session import Session
-from threadline.settings import Settings
+from threadline.settings import Given, Settings
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -99,7 +99,8 @@ class AsyncMemory:
         async with AsyncMemory.open("~/.threadline", bank="alice") as memory:
             session = await memory.session("s1")
 
-    `open` itself only notes what to open; the files are opened, on a worker thread, when the block is entered.
+    `open` itself only notes what to open; the files are opened, on a worker thread, when the block is entered or
+    the result awaited: `memory = await AsyncMemory.open(...)`, for a host that closes it in a hook of its own.
     """
 
     def __init__(self, settings: Settings, backend: Backend | None = None) -> None:
@@ -116,10 +117,13 @@ class AsyncMemory:
         *,
         bank: str | None = None,
         backend: Backend | None = None,
-        **settings: Any,
+        **settings: Unpack[Given],
     ) -> Self:
-        """What `Memory.open` takes. Use it in `async with`."""
+        """What `Memory.open` takes. Use it in `async with`, or await it and close it yourself."""
         return cls(Settings.load(home, bank=bank, **settings), backend)
+
+    def __await__(self) -> Generator[Any, None, Self]:
+        return self.__aenter__().__await__()
 
     async def __aenter__(self) -> Self:
         self._memory = await asyncio.to_thread(Memory, *self._given)

@@ -287,9 +287,18 @@ class Database:
 
 
 def named_queries(text: str) -> dict[str, str]:
-    """The blocks of an `.sql` file, each behind a line `-- name: <name>`."""
-    blocks = text.split("-- name: ")[1:]
-    return {name.strip(): sql.strip() for name, _, sql in (block.partition("\n") for block in blocks)}
+    """The blocks of an `.sql` file, each behind a line `-- name: <name>`.
+
+    Raises:
+        ValueError: two blocks have one name.
+    """
+    queries: dict[str, str] = {}
+    for block in text.split("-- name: ")[1:]:
+        name, _, sql = block.partition("\n")
+        if name.strip() in queries:
+            raise ValueError(f"There are two queries named {name.strip()!r}.")
+        queries[name.strip()] = sql.strip()
+    return queries
 
 
 class _Write(Generic[T]):

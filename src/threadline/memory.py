@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self, Unpack
 
 from threadline.backends.base import Backend
 from threadline.delivery.writer import Writer
@@ -26,7 +26,7 @@ from threadline.session.checks import check_bank
 from threadline.session.context import Context
 from threadline.session.recall import MAX_TOKENS, check_query, recall_bank
 from threadline.session.session import Session, add_note, open_session
-from threadline.settings import Settings
+from threadline.settings import Given, Settings
 from threadline.turns import Identity, Json, Note
 
 #: How long a rebuild from the journal waits before it looks whether anything is wrong.
@@ -72,7 +72,7 @@ class Memory:
         *,
         bank: str | None = None,
         backend: Backend | None = None,
-        **settings: Any,
+        **settings: Unpack[Given],
     ) -> Self:
         """Open a bank, made when new. What a crash left undelivered is delivered from now on.
 

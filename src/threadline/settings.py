@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypedDict, get_args
 
 from threadline.database import Durability
 from threadline.errors import SettingsError
@@ -67,6 +67,19 @@ class Settings:
         settings = _apply(settings, _from_file(config), str(config))
         settings = _apply(settings, _from_environment(environ), "the environment")
         return _apply(settings, {k: v for k, v in given.items() if v is not None}, "the call")
+
+
+class Given(TypedDict, total=False):
+    """The settings that `Memory.open` takes by name, for the type checker: those of `Settings` but home and bank."""
+
+    durability: Durability | None
+    embedder: EmbedderName | None
+    retain_every_n_turns: int | None
+    idle_seconds: float | None
+    redact: bool | None
+    shutdown_seconds: float | None
+    fresh_seconds: float | None
+    max_turn_megabytes: float | None
 
 
 def _from_file(path: Path) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from threadline.database import Database
 from threadline.demo.story import Branched, Noted, Said, Step, Story, Undone, load
 from threadline.memory import Memory
 from threadline.session.session import Session
+from threadline.settings import Settings
 
 BANK = "demo"
 #: So that there are turns in no batch yet when the kill comes.
@@ -30,7 +31,7 @@ Wait = Callable[[], object]
 
 def open_memory(home: Path, embedder: str) -> Memory:
     """The memory of the demo, opened alike by the process that lives and by the one that counts."""
-    return Memory.open(home, bank=BANK, embedder=embedder, retain_every_n_turns=TURNS_A_BATCH, redact=True)
+    return Memory(Settings.load(home, bank=BANK, embedder=embedder, retain_every_n_turns=TURNS_A_BATCH, redact=True))
 
 
 def live(story: Story, memory: Memory, tell: Tell, wait: Wait) -> None:
