@@ -5,6 +5,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -18,7 +19,7 @@ from threadline import (
     StorageFullError,
     StorageReadOnlyError,
 )
-from threadline.database import Database, Schema, named_queries, private_directory, translate
+from threadline.database import Database, Schema, _Write, named_queries, private_directory, translate
 
 SCHEMA = Schema(application_id=77, version=2, create="CREATE TABLE t (x INTEGER, y TEXT) STRICT", migrations={2: ""})
 OLD = Schema(application_id=77, version=1, create="CREATE TABLE t (x INTEGER) STRICT")
@@ -291,6 +292,93 @@ def test_open_a_new_file_from_many_threads_at_once(tmp_path: Path) -> None:
         for thread in crowd:
             thread.join()
         assert failed == []
+
+
+class _Interrupting:
+    """A connection on which Ctrl-C arrives while a statement runs: Python raises it on the way back."""
+
+    def __init__(self, connection: apsw.Connection, statement: str) -> None:
+        self._connection = connection
+        self._statement = statement
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    def execute(self, sql: str, *bindings: Any) -> Any:
+        cursor = self._connection.execute(sql, *bindings)
+        if sql == self._statement:
+            self._statement = ""
+            raise KeyboardInterrupt
+        return cursor
+
+
+@pytest.mark.parametrize(("statement", "kept"), [("BEGIN IMMEDIATE", [2]), ("COMMIT", [1, 2])])
+def test_go_on_after_an_interrupt(tmp_path: Path, statement: str, kept: list[int]) -> None:
+    database = Database(tmp_path / "a.db", SCHEMA)
+    writer = database._writer
+    database._writer = _Interrupting(writer, statement)  # type: ignore[assignment]
+    with pytest.raises(KeyboardInterrupt):
+        database.write("one", _insert(1))
+    assert not writer.in_transaction, "nobody else could write"
+    database.write("two", _insert(2))
+    assert [x for (x,) in database.rows("SELECT x FROM t")] == kept
+    database.close()
+
+
+def test_tell_the_others_that_a_commit_that_was_interrupted_came_about(tmp_path: Path) -> None:
+    database = Database(tmp_path / "a.db", SCHEMA)
+    database._writer = _Interrupting(database._writer, "COMMIT")  # type: ignore[assignment]
+    other = _Write("other", _insert(1))
+    database._waiting.append(other)
+    with pytest.raises(KeyboardInterrupt):
+        database.write("mine", _insert(2))
+    assert other.settled
+    other.outcome(database.path)
+    assert [x for (x,) in database.rows("SELECT x FROM t")] == [1, 2]
+    database.close()
+
+
+def test_return_only_once_it_is_committed_however_many_wait(tmp_path: Path) -> None:
+    database = Database(tmp_path / "a.db", SCHEMA)
+    database._waiting.extend(_Write("before", _insert(value)) for value in range(300))
+    database.write("last", _insert(300))
+    assert [x for (x,) in database.rows("SELECT x FROM t ORDER BY x")] == list(range(301))
+    database.close()
+
+
+def test_refuse_a_write_in_the_middle_of_another_on_the_same_thread(tmp_path: Path) -> None:
+    """As from a signal handler: the other one goes on unharmed."""
+    database = Database(tmp_path / "a.db", SCHEMA)
+
+    def work(connection: apsw.Connection) -> None:
+        _insert(1)(connection)
+        with pytest.raises(StorageBusyError):
+            database.write("inner", _insert(2))
+
+    database.write("outer", work)
+    assert database.rows("SELECT x FROM t") == [(1,)]
+    database.close()
+
+
+def test_keep_the_wal_short_though_nobody_moves_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("threadline.database._LONGEST_WAL_PAGES", 100)
+    database = Database(tmp_path / "a.db", SCHEMA, checkpoints=False)
+    for _ in range(300):
+        database.write("big", lambda c: c.execute("INSERT INTO t (y) VALUES (?)", ("x" * 20_000,)))
+    assert (tmp_path / "a.db-wal").stat().st_size < 200 * 4096
+    database.close()
+
+
+def test_move_a_deleted_wal_into_the_file(tmp_path: Path) -> None:
+    database = Database(tmp_path / "a.db", SCHEMA, checkpoints=False)
+    database.write("one", _insert(1))
+    assert database.rows("SELECT x FROM t") == [(1,)]  # whoever comes only now does not see the deleted file
+    (tmp_path / "a.db-wal").unlink()
+    database.checkpoint()
+    copy = tmp_path / "copy.db"
+    copy.write_bytes((tmp_path / "a.db").read_bytes())
+    assert list(apsw.Connection(str(copy)).execute("SELECT x FROM t")) == [(1,)]
+    database.close()
 
 
 if sys.platform == "linux":  # where one can look at the locks

@@ -110,7 +110,10 @@ class Database:
         self._process = os.getpid()
         with storage_errors(path):
             _create_file(path)
+            if _file(path) in _inherited:
+                raise ClosedError(_FORKED)
             self._writer = self._connect()
+            _open.add(self)
             _prepare(self._writer, schema, path)
 
     def read(self) -> apsw.Connection:
@@ -197,7 +200,7 @@ class Database:
         if self._closed:
             raise ClosedError(f"{self.path.name} was closed; open the memory again to go on.")
         if self._process != os.getpid():
-            raise ClosedError("This memory was opened before the process was forked; open it again in the child.")
+            raise ClosedError(_FORKED)
 
     def _connect(self) -> apsw.Connection:
         connection = apsw.Connection(str(self.path))
@@ -299,6 +302,32 @@ def named_queries(text: str) -> dict[str, str]:
             raise ValueError(f"There are two queries named {name.strip()!r}.")
         queries[name.strip()] = sql.strip()
     return queries
+
+
+_FORKED = (
+    "This memory was open when the process was forked, and the child cannot use it. Open memories only after forking, "
+    "or start the process anew, as multiprocessing's `spawn` does."
+)
+
+#: The databases this process has open.
+_open: weakref.WeakSet[Database] = weakref.WeakSet()
+
+#: The files that this process's parent had open when it forked. SQLite believes that it has its locks on them still:
+#: opened anew here, they would be used without any, and another process would remove their WAL.
+_inherited: set[tuple[int, int]] = set()
+
+
+def _file(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino
+
+
+def _inherit() -> None:
+    _inherited.update(_file(database.path) for database in _open if not database._closed and database.path.exists())
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_inherit)
 
 
 class _Write(Generic[T]):

@@ -1,8 +1,11 @@
+import asyncio
 import os
 import random
 import threading
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
+
+import pytest
 
 from threadline.backends.base import BankFigures
 from threadline.delivery.backoff import LONGEST_SECONDS, rest_seconds
@@ -221,3 +224,60 @@ def test_rest_longer_each_time_up_to_a_bound() -> None:
     for attempts in range(1, 40):
         ceiling = min(LONGEST_SECONDS, 0.5 * 2 ** (attempts - 1))
         assert ceiling / 2 <= rest_seconds(attempts, chance) <= ceiling
+
+
+@pytest.mark.parametrize("error", [SystemExit("odd"), asyncio.CancelledError("odd"), KeyboardInterrupt("odd")])
+def test_survive_whatever_a_backend_raises(error: BaseException) -> None:
+    failures = [error]
+
+    def script(verb: str, what: object) -> None:
+        if failures:
+            raise failures.pop()
+
+    outbox, backend = Outbox(_parcel(1)), Backend(script)
+    _run(outbox, backend, lambda: not outbox.parcels)
+    assert outbox.log == [("delayed", 1, f"{type(error).__name__}: odd"), ("delivered", 1, "")]
+
+
+def test_survive_any_fault_of_its_own_and_say_so() -> None:
+    outbox, backend = Outbox(_parcel(1)), Backend()
+    outbox.faults.append(OSError("too many open files"))
+    writer = Writer(outbox, backend)
+    writer.start()
+    assert writer.wait_until(lambda: writer.trouble is not None, 20)
+    assert writer.trouble == "OSError: too many open files"
+    assert writer.wait_until(lambda: not outbox.parcels and writer.trouble is None, 20)
+    assert writer.stop(10)
+
+
+def test_stop_in_time_though_closing_the_backend_hangs() -> None:
+    release, stopped = threading.Event(), threading.Event()
+
+    def script(verb: str, what: object) -> None:
+        assert release.wait(20)
+
+    class Stuck(Backend):
+        def close(self) -> None:
+            assert release.wait(20)
+
+    writer = Writer(Outbox(_parcel(1)), Stuck(script))
+    writer.start()
+
+    def stop() -> None:
+        writer.stop(0.01)
+        stopped.set()
+
+    threading.Thread(target=stop).start()
+    assert stopped.wait(10)
+    release.set()
+
+
+def test_do_its_upkeep_though_there_is_always_something_to_carry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("threadline.delivery.writer.SWEEP_SECONDS", 0.0)
+    outbox = Outbox(*[_parcel(number) for number in range(1, 4)])
+    left: list[int] = []
+    writer = Writer(outbox, Backend(), on_idle=lambda: left.append(len(outbox.parcels)))
+    writer.start()
+    assert writer.wait_until(lambda: not outbox.parcels, 20)
+    assert writer.stop(10)
+    assert left[:3] == [2, 1, 0]

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from threadline.delivery.outbox import Parcel
+from threadline.journal.forgetting import forget_session
 from threadline.journal.journal import BankRecord, Journal, SessionRecord
 from threadline.journal.outbox import JournalOutbox
 from threadline.turns import Identity, Message, Note
@@ -221,3 +222,37 @@ def test_attribute_a_batch_to_its_own_session(journal: Journal, bank: BankRecord
     assert parcel.batch.document == "session:s"
     assert parcel.batch.tags == ("t1",)
     assert parcel.batch.metadata == {"platform": "cli", "user": "u1", "topic": "x", "session": "s"}
+
+
+def test_keep_the_forgets_that_somebody_waits_for_when_all_is_redelivered(
+    journal: Journal, bank: BankRecord, outbox: JournalOutbox
+) -> None:
+    session = journal.open_session(bank, "s")
+    _say(journal, session, "a")
+    forget_session(journal, bank, session)
+    last = outbox.last()
+    outbox.redeliver(bank)
+    assert outbox.is_waiting(bank, last)
+
+
+def test_look_for_what_may_go_without_keeping_writers_out(
+    journal: Journal, bank: BankRecord, outbox: JournalOutbox
+) -> None:
+    """Behind a delivery that rests there may be thousands: finding that none may go must not hold the write lock."""
+    _say(journal, journal.open_session(bank, "s"), "a", "b")
+    first = outbox.claim(())
+    assert first is not None
+    outbox.delayed(first, "down")
+    writes: list[tuple[str, ...]] = []
+    journal.database.observer = lambda phase, names: writes.append(names)
+    assert outbox.claim([first.id]) is None
+    assert writes == []
+
+
+def test_let_go_of_a_lease_of_its_own_that_was_left_over(
+    journal: Journal, bank: BankRecord, outbox: JournalOutbox
+) -> None:
+    """Recording an outcome may fail, as on a full disk: the delivery is carried again."""
+    _say(journal, journal.open_session(bank, "s"), "a")
+    assert _texts(outbox.claim(())) == ["a"]
+    assert _texts(outbox.claim(())) == ["a"]

@@ -87,3 +87,18 @@ def test_raise_what_the_recall_raised_and_go_on() -> None:
             prefetcher.take(token, fail, 10)
     assert prefetcher.take(token, lambda: "fine", 10) == "fine"
     prefetcher.close()
+
+
+def test_outlive_a_recall_that_ends_its_thread() -> None:
+    """A panic in Rust or a cancelled task is no Exception."""
+    prefetcher: Prefetcher[str] = Prefetcher()
+    token = Token("s", 1, "q")
+
+    def fail() -> str:
+        raise SystemExit("why")
+
+    for _ in range(3):
+        with pytest.raises(SystemExit, match="why"):
+            prefetcher.take(token, fail, 10)
+    assert prefetcher.take(token, lambda: "fine", 10) == "fine"
+    prefetcher.close()

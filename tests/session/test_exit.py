@@ -36,3 +36,26 @@ assert begun.wait(60)
         assert [turn.number for turn in memory.session("s").turns()] == [1, 2, 3]
         assert memory.flush(30)
         assert {found.turn for found in memory.recall("heron", limit=500, max_tokens=10**6)} == {1, 2, 3}
+
+
+@pytest.mark.parametrize("seconds", [0.05, 0.25, 0.45, 0.65])
+@pytest.mark.parametrize("kept", ["memory", "session"])
+def test_leave_while_the_model_is_being_loaded_or_run(tmp_path: Path, kept: str, seconds: float) -> None:
+    """The interpreter ends daemon threads; one in the middle of C++ would take the process down with it."""
+    program = """
+import sys, threading
+from threadline import Memory
+memory = Memory.open(sys.argv[1], shutdown_seconds=0.0)
+session = memory.session("s")
+if sys.argv[2] == "session":
+    del memory
+    session.add_turn(user="The heron waits by the river. " * 3000)
+else:
+    memory.retain("The heron waits by the river.")
+    session.prefetch("Where does the heron wait?", scope="bank")
+threading.Event().wait(float(sys.argv[3]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path), kept, str(seconds)], capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "")

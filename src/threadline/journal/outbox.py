@@ -95,7 +95,8 @@ class JournalOutbox:
         def work(connection: apsw.Connection) -> None:
             key = {"bank": bank.key}
             require_bank(connection, bank)
-            connection.execute(SQL["forget_bank_deliveries"], key)
+            # Who waits for a forget must not take it for done.
+            connection.execute(SQL["drop_for_redelivery"], key)
             connection.execute(SQL["unbatch"], key)
             connection.execute(
                 SQL["deliver_removal"],

@@ -215,6 +215,9 @@ SELECT EXISTS (SELECT 1 FROM delivery WHERE state = 'waiting' AND bank = :bank A
 -- name: last_delivery
 SELECT coalesce(max(delivery), 0) FROM delivery
 
+-- name: drop_for_redelivery
+DELETE FROM delivery WHERE bank = :bank AND NOT (kind = 'forget' AND state = 'waiting')
+
 -- name: unbatch
 UPDATE session SET batched_turn = 0 WHERE bank = :bank AND forgotten_at IS NULL
 
