@@ -2,11 +2,13 @@
 
 import asyncio
 import inspect
+import threading
 from pathlib import Path
 
 import pytest
 
-from threadline import AsyncMemory, AsyncSession, ClosedError, InvalidTurnError, Memory, Session
+from threadline import AsyncMemory, AsyncSession, Batch, ClosedError, InvalidTurnError, Memory, Session
+from threadline.backends.embedded import EmbeddedBackend
 
 
 def _public(kind: type) -> set[str]:
@@ -92,3 +94,22 @@ async def test_open_without_a_block(tmp_path: Path) -> None:
     await memory.close()
     with pytest.raises(ClosedError):
         await memory.notes()
+
+
+async def test_add_a_turn_while_others_wait_for_a_backend_that_hangs(tmp_path: Path) -> None:
+    release = threading.Event()
+
+    class Hanging(EmbeddedBackend):
+        def retain(self, batch: Batch) -> None:
+            assert release.wait(60)
+            super().retain(batch)
+
+    async with AsyncMemory.open(tmp_path, backend=Hanging(tmp_path)) as memory:
+        session = await memory.session("s")
+        await session.add_turn(user="first")
+        waiting = [asyncio.create_task(memory.flush(60)) for _ in range(64)]  # more than there are threads
+        await asyncio.sleep(0)
+        assert (await session.add_turn(user="second")).number == 2
+        assert not any(task.done() for task in waiting)
+        release.set()
+        assert all(await asyncio.gather(*waiting))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Callable, Coroutine, Generator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
@@ -21,6 +22,27 @@ from threadline.settings import Given, Settings
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+async def _quickly(method: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Run what only touches the journal on threads of its own: others may wait there for a backend, all at once."""
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(_journal_threads(), functools.partial(method, *args, **kwargs))
+
+
+@functools.cache
+def _journal_threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(4, thread_name_prefix="threadline-async")
+
+
+def _quick_of_session(
+    method: Callable[Concatenate[Session, P], R],
+) -> Callable[Concatenate[AsyncSession, P], Coroutine[Any, Any, R]]:
+    @functools.wraps(method)
+    async def call(self: AsyncSession, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return await _quickly(method, self._session, *args, **kwargs)
+
+    return call
 
 
 def _of_session(
@@ -38,7 +60,7 @@ def _to_session(
 ) -> Callable[Concatenate[AsyncSession, P], Coroutine[Any, Any, AsyncSession]]:
     @functools.wraps(method)
     async def call(self: AsyncSession, /, *args: P.args, **kwargs: P.kwargs) -> AsyncSession:
-        return AsyncSession(await asyncio.to_thread(method, self._session, *args, **kwargs))
+        return AsyncSession(await _quickly(method, self._session, *args, **kwargs))
 
     return call
 
@@ -58,7 +80,7 @@ def _memory_to_session(
 ) -> Callable[Concatenate[AsyncMemory, P], Coroutine[Any, Any, AsyncSession]]:
     @functools.wraps(method)
     async def call(self: AsyncMemory, /, *args: P.args, **kwargs: P.kwargs) -> AsyncSession:
-        return AsyncSession(await asyncio.to_thread(method, self._alive(), *args, **kwargs))
+        return AsyncSession(await _quickly(method, self._alive(), *args, **kwargs))
 
     return call
 
@@ -77,19 +99,19 @@ class AsyncSession:
         """The id its host gave it."""
         return self._session.id
 
-    add_turn = _of_session(Session.add_turn)
-    note = _of_session(Session.note)
-    turns = _of_session(Session.turns)
-    history = _of_session(Session.history)
-    notes = _of_session(Session.notes)
+    add_turn = _quick_of_session(Session.add_turn)
+    note = _quick_of_session(Session.note)
+    turns = _quick_of_session(Session.turns)
+    history = _quick_of_session(Session.history)
+    notes = _quick_of_session(Session.notes)
     branch = _to_session(Session.branch)
     continuation = _to_session(Session.continuation)
     switch = _to_session(Session.switch)
-    rewind = _of_session(Session.rewind)
-    flush = _of_session(Session.flush)
-    end = _of_session(Session.end)
+    rewind = _quick_of_session(Session.rewind)
+    flush = _quick_of_session(Session.flush)
+    end = _quick_of_session(Session.end)
     recall = _of_session(Session.recall)
-    prefetch = _of_session(Session.prefetch)
+    prefetch = _quick_of_session(Session.prefetch)
     prefetched = _of_session(Session.prefetched)
 
 

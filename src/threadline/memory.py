@@ -51,7 +51,6 @@ class Memory:
         try:
             bank = journal.bank(name, settings.redact)
             outbox = JournalOutbox(journal)
-            outbox.adopt()
         except BaseException:
             journal.close()
             raise
