@@ -292,7 +292,7 @@ def _restore_turn(
             raise InputError(f"Turn {turn.number} of session {turn.session!r} is another one here.")
         return "known"
     _refuse_forgotten_turn(connection, session, turn)
-    owner = {"session": session.key, "number": turn.number, "owner": journal.owner.id}
+    owner: dict[str, Any] = {"session": session.key, "number": turn.number, "owner": journal.owner.id}
     connection.execute(SQL["raise_last_turn"], owner)
     dumped = rows.dump_messages(turn.messages)
     connection.execute(

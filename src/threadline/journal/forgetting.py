@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from typing import Any
 
 import apsw
 
@@ -58,7 +59,7 @@ def forget_session(journal: Journal, bank: BankRecord, session: SessionRecord) -
         connection.execute(SQL["drop_waiting"], {"bank": bank.key, "document": document})
         _mark(journal, connection, bank, None, None, document)
         _event(journal, connection, session.key)
-        blank = {"session": session.key, "id": blank_name(session.id), "at": journal.now()}
+        blank: dict[str, Any] = {"session": session.key, "id": blank_name(session.id), "at": journal.now()}
         connection.execute(SQL["blank_session"], blank)
         _order(journal, connection, bank, document, None)
         for document, number in only_here - _kept_by_branches(connection, bank):

@@ -121,7 +121,7 @@ class JournalOutbox:
         self._database.checkpoint()
 
     def _settle(self, name: str, parcel: Parcel, state: str, error: str | None) -> None:
-        bindings = {"delivery": parcel.id, "state": state, "error": error, "at": self._journal.now()}
+        bindings: dict[str, Any] = {"delivery": parcel.id, "state": state, "error": error, "at": self._journal.now()}
 
         def work(connection: apsw.Connection) -> None:
             connection.execute(SQL["settle"], bindings)

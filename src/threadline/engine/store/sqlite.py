@@ -181,7 +181,7 @@ class SqliteStore:
             ) JOIN memories ON memories.id = memory JOIN passages ON passages.id = passage
             ORDER BY score, memory
         """
-        bindings = (*_WEIGHTS.values(), _expression(terms, documents), limit)
+        bindings: apsw.Bindings = (*_WEIGHTS.values(), _expression(terms, documents), limit)
         return [Match(*row) for row in self.database.rows(sql, bindings)]
 
     def speakers(self) -> list[str]:
