@@ -50,7 +50,7 @@ class Memory:
         journal = Journal(settings.home, settings.durability)
         try:
             bank = journal.bank(name, settings.redact)
-            outbox = JournalOutbox(journal)
+            outbox = JournalOutbox(journal, bank)
         except BaseException:
             journal.close()
             raise
@@ -204,7 +204,7 @@ class Memory:
         """
         context = self._alive()
         if from_journal:
-            context.outbox.redeliver(context.bank)
+            context.outbox.redeliver()
             while not context.wait_for_delivery(_REDELIVERY_SECONDS):
                 error = self.status().last_error
                 if error is not None:

@@ -26,8 +26,8 @@ def bank(journal: Journal) -> BankRecord:
 
 
 @pytest.fixture
-def outbox(journal: Journal) -> JournalOutbox:
-    return JournalOutbox(journal)
+def outbox(journal: Journal, bank: BankRecord) -> JournalOutbox:
+    return JournalOutbox(journal, bank)
 
 
 def _say(journal: Journal, session: SessionRecord, *words: str, batch_size: int = 1) -> None:
@@ -57,7 +57,7 @@ def test_deliver_in_order_and_one_at_a_time_for_each_document(
     first = outbox.claim(())
     assert _texts(first) == ["1a"]
     other_journal = Journal(tmp_path)
-    other = JournalOutbox(other_journal)
+    other = JournalOutbox(other_journal, bank)
     second = other.claim(())
     assert _texts(second) == ["2a"], "the first document is leased: its next batch must wait"
     assert first is not None
@@ -84,7 +84,7 @@ def test_give_different_content_a_different_key(tmp_path: Path) -> None:
     for number, word in enumerate(("before", "after")):
         journal = Journal(tmp_path / str(number))
         _say(journal, journal.open_session(journal.bank("b"), "s"), word)
-        parcel = JournalOutbox(journal).claim(())
+        parcel = JournalOutbox(journal, journal.bank("b")).claim(())
         assert parcel is not None
         assert parcel.batch is not None
         keys.add(parcel.batch.key)
@@ -153,7 +153,7 @@ def test_adopt_what_the_dead_left(journal: Journal, bank: BankRecord, outbox: Jo
     dead = Journal(tmp_path)
     session = dead.open_session(bank, "s")
     _say(dead, session, "a", batch_size=1)
-    assert JournalOutbox(dead).claim(()) is not None
+    assert JournalOutbox(dead, bank).claim(()) is not None
     _say(dead, session, "b", batch_size=5)
     assert not outbox.adopt(), "it lives"
     assert outbox.claim(()) is None
@@ -172,7 +172,7 @@ def test_retract_what_the_dead_may_have_sent(
     dead = Journal(tmp_path)
     session = dead.open_session(bank, "s")
     _say(dead, session, "a", "b")
-    assert _texts(JournalOutbox(dead).claim(())) == ["a"]
+    assert _texts(JournalOutbox(dead, bank).claim(())) == ["a"]
     dead.close()  # after the backend had applied it, perhaps
     assert outbox.adopt()
     journal.rewind(bank, session, 2)
@@ -188,12 +188,12 @@ def test_carry_nothing_else_of_a_bank_while_it_is_forgotten(
     journal: Journal, bank: BankRecord, outbox: JournalOutbox, tmp_path: Path
 ) -> None:
     _say(journal, journal.open_session(bank, "s"), "a")
-    outbox.redeliver(bank)
+    outbox.redeliver()
     first = outbox.claim(())
     assert first is not None
     assert (first.kind, first.document) == ("forget", "*")
     second_journal = Journal(tmp_path)
-    assert JournalOutbox(second_journal).claim(()) is None
+    assert JournalOutbox(second_journal, bank).claim(()) is None
     outbox.delivered(first)
     assert _texts(outbox.claim(())) == ["a"]
     second_journal.close()
@@ -203,7 +203,7 @@ def test_redeliver_long_sessions_in_runs(journal: Journal, bank: BankRecord, out
     session = journal.open_session(bank, "s")
     _say(journal, session, *[str(n) for n in range(120)], batch_size=1000)
     journal.append_note(bank, session, Note("n1", "s", "noted", WHEN))
-    outbox.redeliver(bank)
+    outbox.redeliver()
     sizes = []
     while (parcel := outbox.claim(())) is not None:
         sizes.append((parcel.kind, len(_texts(parcel))))
@@ -231,8 +231,8 @@ def test_keep_the_forgets_that_somebody_waits_for_when_all_is_redelivered(
     _say(journal, session, "a")
     forget_session(journal, bank, session)
     last = outbox.last()
-    outbox.redeliver(bank)
-    assert outbox.is_waiting(bank, last)
+    outbox.redeliver()
+    assert outbox.is_waiting(last)
 
 
 def test_look_for_what_may_go_without_keeping_writers_out(
@@ -256,3 +256,11 @@ def test_let_go_of_a_lease_of_its_own_that_was_left_over(
     _say(journal, journal.open_session(bank, "s"), "a")
     assert _texts(outbox.claim(())) == ["a"]
     assert _texts(outbox.claim(())) == ["a"]
+
+
+def test_leave_the_deliveries_of_another_bank_to_who_opened_it(journal: Journal, outbox: JournalOutbox) -> None:
+    """It may have another backend, or an embedder that this process does without."""
+    other = journal.bank("other")
+    _say(journal, journal.open_session(other, "s"), "theirs")
+    assert outbox.claim(()) is None
+    assert _texts(JournalOutbox(journal, other).claim(())) == ["theirs"]

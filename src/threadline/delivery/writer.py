@@ -1,4 +1,4 @@
-"""The one writer of a process: carries deliveries from the journal to the backend, in order, until told to stop."""
+"""The one writer of an open bank: carries deliveries from its journal to its backend, in order, until told to stop."""
 
 from __future__ import annotations
 

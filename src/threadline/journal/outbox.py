@@ -23,20 +23,24 @@ _KINDS: Any = {"turns": "retain", "note": "retain", "retract": "retract", "forge
 
 
 class JournalOutbox:
-    """Implements `delivery.outbox.Outbox` on a journal."""
+    """Implements `delivery.outbox.Outbox` on a journal, for one bank of it.
 
-    def __init__(self, journal: Journal) -> None:
+    Only for one: another bank may have another backend, or another embedder, in the process that opened it.
+    """
+
+    def __init__(self, journal: Journal, bank: BankRecord) -> None:
+        self._bank = bank
         self._journal = journal
         self._database = journal.database
         self._owner = journal.owner
 
     def claim(self, resting: Collection[int]) -> Parcel | None:
-        """See `Outbox.claim`. One process has one writer, so a lease of its own that is left over is let go.
+        """See `Outbox.claim`. One opened bank has one writer, so a lease of its own left over is let go.
 
         It is looked for outside of the transaction first: where much waits behind a delivery that rests, finding
         that nothing may go takes long, and who appends would wait for it.
         """
-        bindings = {"resting": json.dumps(sorted(resting))}
+        bindings = {"bank": self._bank.key, "resting": json.dumps(sorted(resting))}
         owner = {"owner": self._owner.id}
 
         def work(connection: apsw.Connection) -> Parcel | None:
@@ -65,9 +69,10 @@ class JournalOutbox:
 
     def adopt(self) -> bool:
         """See `Outbox.adopt`."""
-        leases = [owner for (owner,) in self._database.rows(SQL["lease_owners"], {"owner": self._owner.id})]
-        writers = [owner for (owner,) in self._database.rows(SQL["owners_of_open_sessions"])]
-        dead = [owner for owner in {*leases, *writers} if not self._owner.lives(owner)]
+        bank = {"bank": self._bank.key}
+        leases = self._database.rows(SQL["lease_owners"], {**bank, "owner": self._owner.id})
+        writers = self._database.rows(SQL["owners_of_open_sessions"], bank)
+        dead = [owner for (owner,) in {*leases, *writers} if not self._owner.lives(owner)]
         if not dead:
             return False
 
@@ -80,21 +85,21 @@ class JournalOutbox:
         self._database.write("outbox.adopt", work)
         return True
 
-    def is_waiting(self, bank: BankRecord, last: int) -> bool:
-        """Whether any delivery of a bank, up to the given one, is not settled yet."""
-        return bool(self._database.rows(SQL["is_waiting_in"], {"bank": bank.key, "last": last})[0][0])
+    def is_waiting(self, last: int) -> bool:
+        """Whether any delivery, up to the given one, is not settled yet."""
+        return bool(self._database.rows(SQL["is_waiting_in"], {"bank": self._bank.key, "last": last})[0][0])
 
     def last(self) -> int:
         """The newest delivery."""
         found = self._database.row(SQL["last_delivery"])
         return int(found[0]) if found else 0
 
-    def redeliver(self, bank: BankRecord) -> None:
+    def redeliver(self) -> None:
         """Have the backend forget the bank, and put every turn and note of it back in line behind that."""
 
         def work(connection: apsw.Connection) -> None:
-            key = {"bank": bank.key}
-            require_bank(connection, bank)
+            key = {"bank": self._bank.key}
+            require_bank(connection, self._bank)
             # Who waits for a forget must not take it for done.
             connection.execute(SQL["drop_for_redelivery"], key)
             connection.execute(SQL["unbatch"], key)

@@ -155,7 +155,8 @@ SELECT session FROM session WHERE batched_turn < last_turn AND owner = :owner AN
 SELECT session FROM session WHERE bank = :bank AND batched_turn < last_turn AND forgotten_at IS NULL
 
 -- name: owners_of_open_sessions
-SELECT DISTINCT owner FROM session WHERE batched_turn < last_turn AND owner IS NOT NULL AND forgotten_at IS NULL
+SELECT DISTINCT owner FROM session
+ WHERE bank = :bank AND batched_turn < last_turn AND owner IS NOT NULL AND forgotten_at IS NULL
 
 -- name: close_batch
 INSERT INTO delivery (bank, document, kind, session, first_turn, last_turn, created_at)
@@ -179,7 +180,7 @@ SELECT 1 FROM delivery d
 -- name: next_delivery
 SELECT d.delivery, d.bank, b.name, d.document, d.kind, d.session, d.note, d.first_turn, d.last_turn, d.turns, d.attempts
   FROM delivery d JOIN bank b ON b.bank = d.bank
- WHERE d.state = 'waiting'
+ WHERE d.state = 'waiting' AND d.bank = :bank
    AND NOT EXISTS (SELECT 1 FROM delivery e WHERE e.state = 'waiting' AND e.bank = d.bank
                       AND e.document = d.document AND e.delivery < d.delivery)
    AND NOT EXISTS (SELECT 1 FROM delivery e WHERE e.state = 'waiting' AND e.bank = d.bank
@@ -204,7 +205,7 @@ UPDATE delivery SET attempts = attempts + 1
 DELETE FROM lease WHERE owner = :owner
 
 -- name: lease_owners
-SELECT DISTINCT owner FROM lease WHERE owner <> :owner
+SELECT DISTINCT owner FROM lease WHERE bank = :bank AND owner <> :owner
 
 -- name: settle
 UPDATE delivery SET state = :state, error = :error, attempts = attempts + 1, tried_at = :at WHERE delivery = :delivery

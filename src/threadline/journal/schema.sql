@@ -136,7 +136,7 @@ CREATE TABLE delivery (
 ) STRICT;
 CREATE UNIQUE INDEX delivery_batch ON delivery (session, first_turn) WHERE kind = 'turns';
 CREATE UNIQUE INDEX delivery_note ON delivery (note) WHERE kind = 'note' AND note IS NOT NULL;
-CREATE INDEX delivery_waiting ON delivery (delivery) WHERE state = 'waiting';
+CREATE INDEX delivery_waiting ON delivery (bank, delivery) WHERE state = 'waiting';
 CREATE INDEX delivery_of_document ON delivery (bank, document, delivery) WHERE state = 'waiting';
 CREATE INDEX delivery_settled ON delivery (bank, state, tried_at);
 

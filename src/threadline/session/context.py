@@ -29,4 +29,4 @@ class Context:
         """Wait until the backend has everything of this bank that is in a batch now; False when time is up."""
         last = self.outbox.last()
         self.writer.wake()
-        return self.writer.wait_until(lambda: not self.outbox.is_waiting(self.bank, last), seconds)
+        return self.writer.wait_until(lambda: not self.outbox.is_waiting(last), seconds)
