@@ -242,6 +242,14 @@ def test_read_named_queries() -> None:
     }
 
 
+def test_say_that_text_is_damaged(tmp_path: Path) -> None:
+    database = Database(tmp_path / "a.db", SCHEMA)
+    database.write("bad", lambda c: c.execute("INSERT INTO t (y) VALUES (CAST(x'ff41' AS TEXT))"))
+    with pytest.raises(StorageCorruptError, match="backup"):
+        database.rows("SELECT y FROM t")
+    database.close()
+
+
 def test_refuse_two_queries_of_one_name() -> None:
     with pytest.raises(ValueError, match="two queries named 'one'"):
         named_queries("-- name: one\nSELECT 1\n-- name: one\nSELECT 2\n")

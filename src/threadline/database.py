@@ -418,6 +418,8 @@ def storage_errors(path: Path) -> Iterator[None]:
         yield
     except apsw.Error as error:
         raise translate(error, path) from error
+    except UnicodeDecodeError as error:
+        raise translate(apsw.CorruptError(str(error)), path) from error
 
 
 def translate(error: apsw.Error, where: Path) -> StorageError:

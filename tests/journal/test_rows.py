@@ -1,8 +1,10 @@
 from datetime import UTC, datetime, timedelta, timezone
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from threadline.errors import StorageCorruptError
 from threadline.journal import rows
 from threadline.turns import Message
 
@@ -31,3 +33,11 @@ def test_read_back_what_was_written(said: list[Message]) -> None:
 def test_tell_contents_apart(one: list[Message], other: list[Message]) -> None:
     first, second = rows.dump_messages(one), rows.dump_messages(other)
     assert (rows.content_hash(first) == rows.content_hash(second)) == (one == other)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[1]", '[{"role": "user"}]', '[{"role": "user", "text": "x", "at": "soon"}]']
+)
+def test_say_that_a_row_is_damaged(text: str) -> None:
+    with pytest.raises(StorageCorruptError, match="backup"):
+        rows.load_messages(text)

@@ -21,7 +21,7 @@ POLL_SECONDS = 0.02
 GRACE_SECONDS = 1.0
 #: The writer begins nothing while turns are arriving, for both would want the interpreter lock: it waits for a
 #: silence of this length, but never longer than the second figure, in seconds.
-SILENCE_SECONDS = 0.005
+SILENCE_SECONDS = 0.02
 COURTESY_SECONDS = 0.25
 
 

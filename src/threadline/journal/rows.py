@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from threadline.errors import StorageCorruptError
 from threadline.turns import Identity, Json, Message, Note, Turn
 
 IDENTITY = ("platform", "user", "chat", "thread", "agent")
@@ -24,17 +25,24 @@ def dump_messages(messages: Sequence[Message]) -> str:
 
 
 def load_messages(text: str) -> tuple[Message, ...]:
-    """The inverse of `dump_messages`."""
-    return tuple(
-        Message(
-            role=row["role"],
-            text=row["text"],
-            speaker=row.get("speaker"),
-            occurred_at=datetime.fromisoformat(row["at"]) if "at" in row else None,
-            ref=row.get("ref"),
+    """The inverse of `dump_messages`.
+
+    Raises:
+        StorageCorruptError: it is not what was dumped.
+    """
+    try:
+        return tuple(
+            Message(
+                role=row["role"],
+                text=row["text"],
+                speaker=row.get("speaker"),
+                occurred_at=datetime.fromisoformat(row["at"]) if "at" in row else None,
+                ref=row.get("ref"),
+            )
+            for row in json.loads(text)
         )
-        for row in json.loads(text)
-    )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StorageCorruptError(f"A turn in journal.db is damaged ({error}); restore it from a backup.") from error
 
 
 def content_hash(text: str) -> bytes:
