@@ -11,7 +11,7 @@ SOURCE = Path(threadline.__file__).parent
 
 #: From top to bottom. A module imports only its own layer and those below.
 LAYERS = (
-    {"hosts", "cli", "server", "__main__"},
+    {"hosts", "cli", "server", "testing", "__main__"},
     {"importers", "demo"},
     {"aio"},
     {"memory", "proof", "archive"},

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from threadline.aio import AsyncMemory, AsyncSession
 
-from threadline.backends.base import Backend, BankFigures
-from threadline.documents import Batch, Passage, Query, Reason, Recalled, Scope, Span
+from threadline.backends.base import Backend, BankFigures, Capabilities
+from threadline.documents import Batch, Passage, Query, Reason, Recalled, Reflection, Removal, Run, Scope, Span
 from threadline.errors import (
     BackendError,
     BackendRefusedError,
@@ -46,9 +46,10 @@ from threadline.errors import (
     TranscriptError,
     UnknownSessionError,
     UnknownTurnError,
+    UnsupportedError,
 )
 from threadline.journal.figures import BankStatus
-from threadline.journal.journal import SessionSummary
+from threadline.journal.records import SessionSummary
 from threadline.memory import Memory
 from threadline.proof import Proof, Trace
 from threadline.session.session import Session
@@ -67,6 +68,7 @@ __all__ = [
     "BankFigures",
     "BankStatus",
     "Batch",
+    "Capabilities",
     "ClosedError",
     "DeadlineError",
     "EmbedderError",
@@ -86,6 +88,9 @@ __all__ = [
     "Query",
     "Reason",
     "Recalled",
+    "Reflection",
+    "Removal",
+    "Run",
     "Scope",
     "Session",
     "SessionSummary",
@@ -103,6 +108,7 @@ __all__ = [
     "Turn",
     "UnknownSessionError",
     "UnknownTurnError",
+    "UnsupportedError",
     "__version__",
 ]
 

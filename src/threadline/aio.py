@@ -138,11 +138,13 @@ class AsyncMemory:
         home: str | Path | None = None,
         *,
         bank: str | None = None,
-        backend: Backend | None = None,
+        backend: Backend | str | None = None,
         **settings: Unpack[Given],
     ) -> Self:
         """What `Memory.open` takes. Use it in `async with`, or await it and close it yourself."""
-        return cls(Settings.load(home, bank=bank, **settings), backend)
+        name = backend if isinstance(backend, str) else None
+        loaded = Settings.load(home, bank=bank, backend=name, **settings)
+        return cls(loaded, None if isinstance(backend, str) else backend)
 
     def __await__(self) -> Generator[Any, None, Self]:
         return self.__aenter__().__await__()

@@ -24,7 +24,8 @@ from threadline.journal.archive import (
     SessionEntry,
     TurnEntry,
 )
-from threadline.journal.journal import BankRecord, Journal
+from threadline.journal.journal import Journal
+from threadline.journal.records import BankRecord
 from threadline.redaction import redact
 from threadline.session import checks
 from threadline.turns import Identity, Message, Note, Turn
@@ -164,6 +165,7 @@ def _session_row(entry: SessionEntry) -> dict[str, object]:
         "identity": rows.identity_metadata(entry.identity),
         "tags": list(entry.tags),
         "metadata": entry.metadata,
+        "predecessor": entry.predecessor,
     }
 
 
@@ -332,6 +334,7 @@ def _session(fields: _Fields) -> SessionEntry:
         identity=Identity(**identity),
         tags=fields.texts("tags"),
         metadata=fields.get("metadata", dict) or {},
+        predecessor=fields.id("predecessor"),
     )
 
 

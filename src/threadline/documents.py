@@ -35,6 +35,11 @@ class Batch:
     Attributes:
         key: the idempotency key: a backend applies one key once, however often it is sent.
         document: `session:<id>` or `note:<id>`.
+        first, last: the turns it covers, also those of them that were taken back and are not among the passages. A
+            batch of one document always starts at the same turn, however often it is sent.
+        session: the session it was said in; None for a note of the bank's own.
+        parent: the session which that one came from, as its host said.
+        retained_at: when it was closed: the same in every attempt.
     """
 
     bank: str
@@ -44,6 +49,36 @@ class Batch:
     tags: tuple[str, ...] = ()
     metadata: Mapping[str, Json] = field(default_factory=dict)
     context: str | None = None
+    first: int = 1
+    last: int = 1
+    session: str | None = None
+    parent: str | None = None
+    retained_at: datetime = datetime.min
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a batch that was sent before is to be from now on: `batch` is None when nothing of it is left."""
+
+    first: int
+    last: int
+    batch: Batch | None
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What is to be taken out of one document.
+
+    Attributes:
+        turns: the turns that go, with every memory made from them; None for the whole document.
+        runs: every batch sent before that held one of them, as it is without them: for a backend that cannot take
+            a turn out of the middle and has to write the batch anew.
+    """
+
+    bank: str
+    document: str
+    turns: tuple[int, ...] | None = None
+    runs: tuple[Run, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +122,19 @@ class Query:
     max_tokens: int = 4096
     limit: int = 50
     tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reflection:
+    """An answer to a query, and the memories it stands on.
+
+    Attributes:
+        text: the answer.
+        memories: what it was made from, as far as the backend says.
+    """
+
+    text: str
+    memories: tuple[Recalled, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@
     |   `-- NewerVersionError      the file was written by a newer Threadline
     |-- BackendError               the memory behind the journal did not do what was asked
     |   |-- BackendUnavailableError  for now: the delivery is retried
-    |   `-- BackendRefusedError      for good: the delivery becomes a dead letter
+    |   |-- BackendRefusedError      for good: the delivery becomes a dead letter
+    |   `-- UnsupportedError         the backend cannot do such a thing at all
     |-- EmbedderError              the embedding model cannot be loaded or run
     |-- DeadlineError              a wait ended before what it waited for
     `-- ClosedError                the memory was closed
@@ -110,11 +111,24 @@ class BackendError(ThreadlineError):
 
 
 class BackendUnavailableError(BackendError):
-    """The backend cannot do it now; the delivery is retried."""
+    """The backend cannot do it now; the delivery is retried.
+
+    Args:
+        message: what is wrong, for the user.
+        retry_after: how long the backend asks to be left alone, in seconds; 0 where it does not say.
+    """
+
+    def __init__(self, message: str, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class BackendRefusedError(BackendError):
     """The backend will never do it; the delivery becomes a dead letter."""
+
+
+class UnsupportedError(BackendError):
+    """The backend cannot do such a thing at all, as its capabilities say."""
 
 
 class EmbedderError(ThreadlineError):

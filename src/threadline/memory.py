@@ -13,13 +13,15 @@ from types import TracebackType
 from typing import Self, Unpack
 
 from threadline.backends.base import Backend
+from threadline.backends.plugins import open_backend
 from threadline.delivery.writer import Writer
 from threadline.documents import Recalled
 from threadline.errors import ClosedError, DeadlineError, InputError
 from threadline.journal import forgetting
 from threadline.journal.figures import BankStatus, bank_status
-from threadline.journal.journal import Journal, SessionSummary
+from threadline.journal.journal import Journal
 from threadline.journal.outbox import JournalOutbox
+from threadline.journal.records import SessionSummary
 from threadline.prefetch.prefetch import Prefetcher
 from threadline.proof import Proof, search
 from threadline.session.checks import check_bank
@@ -46,11 +48,11 @@ class Memory:
         self._closed = False
         self._process = os.getpid()
         self._lock = threading.Lock()
-        backend = backend or embedded_backend(settings)
+        backend = backend or open_backend(settings)
         journal = Journal(settings.home, settings.durability)
         try:
             bank = journal.bank(name, settings.redact)
-            outbox = JournalOutbox(journal, bank)
+            outbox = JournalOutbox(journal, bank, backend.capabilities.appends)
         except BaseException:
             journal.close()
             raise
@@ -70,7 +72,7 @@ class Memory:
         home: str | Path | None = None,
         *,
         bank: str | None = None,
-        backend: Backend | None = None,
+        backend: Backend | str | None = None,
         **settings: Unpack[Given],
     ) -> Self:
         """Open a bank, made when new. What a crash left undelivered is delivered from now on.
@@ -78,7 +80,7 @@ class Memory:
         Args:
             home: the data directory; None: `THREADLINE_HOME`, else `~/.threadline`.
             bank: the bank; None: the setting `bank`, else `default`.
-            backend: what remembers; None: the embedded engine.
+            backend: what remembers, or its name; None: the setting `backend`, else the embedded engine.
             settings: any other of `threadline.Settings`, such as `embedder="none"` or `retain_every_n_turns=4`.
 
         Raises:
@@ -86,7 +88,9 @@ class Memory:
             InvalidBankError: the name cannot be used, or differs from an existing bank's only in case.
             StorageError: the data directory cannot be used.
         """
-        return cls(Settings.load(home, bank=bank, **settings), backend)
+        name = backend if isinstance(backend, str) else None
+        loaded = Settings.load(home, bank=bank, backend=name, **settings)
+        return cls(loaded, None if isinstance(backend, str) else backend)
 
     def __enter__(self) -> Self:
         return self
@@ -306,15 +310,6 @@ class Memory:
         if self._closed:
             raise ClosedError("This memory was closed; open it again with Memory.open.")
         return self._context
-
-
-def embedded_backend(settings: Settings) -> Backend:
-    """The embedded engine, as the settings describe it."""
-    from threadline.backends.embedded import EmbeddedBackend
-    from threadline.engine.models.minilm import MiniLM
-
-    embedder = MiniLM() if settings.embedder == "minilm" else None
-    return EmbeddedBackend(settings.home, embedder, durability=settings.durability)
 
 
 def _let_go(backend: Backend, journal: Journal) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, TypedDict, get_args
 
@@ -25,6 +25,8 @@ class Settings:
     Attributes:
         home: the data directory.
         bank: the bank that is opened when none is named.
+        backend: what remembers: `embedded`, `hindsight`, or one that an installed package registers.
+        backend_options: the backend's own options: in `config.toml` the table of its name.
         durability: `process`: a turn survives the death of the process; `power`: also that of the machine.
         embedder: `minilm`: words and meaning; `none`: words only, with no model in memory.
         retain_every_n_turns: how many turns of a session are delivered together.
@@ -37,6 +39,8 @@ class Settings:
 
     home: Path = Path("~/.threadline")
     bank: str = "default"
+    backend: str = "embedded"
+    backend_options: Mapping[str, Any] = field(default_factory=dict)
     durability: Durability = "process"
     embedder: EmbedderName = "minilm"
     retain_every_n_turns: int = 1
@@ -64,14 +68,19 @@ class Settings:
         environ = os.environ if environ is None else environ
         settings = cls(home=Path(home or environ.get("THREADLINE_HOME") or cls().home))
         config = settings.home / "config.toml"
-        settings = _apply(settings, _from_file(config), str(config))
+        written = _from_file(config)
+        tables = {name: value for name, value in written.items() if isinstance(value, dict)}
+        settings = _apply(settings, {k: v for k, v in written.items() if k not in tables}, str(config))
         settings = _apply(settings, _from_environment(environ), "the environment")
-        return _apply(settings, {k: v for k, v in given.items() if v is not None}, "the call")
+        settings = _apply(settings, {k: v for k, v in given.items() if v is not None}, "the call")
+        options = {**tables.get(settings.backend, {}), **settings.backend_options}
+        return replace(settings, backend_options=options)
 
 
 class Given(TypedDict, total=False):
     """The settings that `Memory.open` takes by name, for the type checker: those of `Settings` but home and bank."""
 
+    backend_options: Mapping[str, Any] | None
     durability: Durability | None
     embedder: EmbedderName | None
     retain_every_n_turns: int | None
@@ -94,7 +103,7 @@ def _from_file(path: Path) -> dict[str, Any]:
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
-    names = {f.name for f in fields(Settings)} - {"home"}
+    names = {f.name for f in fields(Settings)} - {"home", "backend_options"}
     return {name: text for name in names if (text := environ.get(f"THREADLINE_{name.upper()}"))}
 
 
@@ -117,6 +126,12 @@ def _convert(name: str, value: Any, source: str) -> Any:
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError("it must be text")
+    return value
+
+
+def _options(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
+        raise ValueError("it must be a table of the backend's options")
     return value
 
 
@@ -161,6 +176,8 @@ def _switch(value: Any) -> bool:
 
 _PARSERS: Mapping[str, Any] = {
     "bank": _text,
+    "backend": _text,
+    "backend_options": _options,
     "durability": _choice(*get_args(Durability)),
     "embedder": _choice(*get_args(EmbedderName)),
     "retain_every_n_turns": _count,

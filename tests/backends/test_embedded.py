@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from threadline.backends.base import Backend, BankFigures
 from threadline.backends.embedded import EmbeddedBackend, bank_folder
-from threadline.documents import Batch, Passage, Query, Recalled, Scope, Span
+from threadline.documents import Batch, Passage, Query, Recalled, Removal, Scope, Span
 from threadline.engine.models.base import Embedder
 from threadline.engine.models.fake import FakeEmbedder
 from threadline.engine.models.minilm import MiniLM
@@ -99,7 +99,7 @@ def test_refuse_turns_out_of_order(backend: EmbeddedBackend) -> None:
 
 def test_retract_turns_for_good(backend: EmbeddedBackend) -> None:
     backend.retain(batch("k1", (1, "apple"), (2, "apple"), (3, "apple")))
-    backend.retract("b", "session:s", [2, 3, 9])
+    backend.retract(Removal("b", "session:s", (2, 3, 9)))
     assert recall(backend, "apple") == [("session:s", 1)]
     backend.retain(batch("late", (2, "apple"), (3, "apple"), (4, "apple")))
     assert recall(backend, "apple") == [("session:s", 1), ("session:s", 4)]
@@ -108,19 +108,19 @@ def test_retract_turns_for_good(backend: EmbeddedBackend) -> None:
 
 
 def test_retract_before_the_turns_arrive(backend: EmbeddedBackend) -> None:
-    backend.retract("b", "session:s", [2])
+    backend.retract(Removal("b", "session:s", (2,)))
     backend.retain(batch("k", (1, "apple"), (2, "apple")))
     assert recall(backend, "apple") == [("session:s", 1)]
 
 
-@pytest.mark.parametrize("turns", [[1, 2], None], ids=["turns", "document"])
-def test_forget_every_byte(backend: EmbeddedBackend, tmp_path: Path, turns: list[int] | None) -> None:
+@pytest.mark.parametrize("turns", [(1, 2), None], ids=["turns", "document"])
+def test_forget_every_byte(backend: EmbeddedBackend, tmp_path: Path, turns: tuple[int, ...] | None) -> None:
     said = "The Vault code is XYLOPHONIST, said Zebulon"
     backend.retain(batch("k0", (1, "an apple"), document="session:other"))
     backend.retain(batch("k1", (1, said), (2, said), (3, "a pear")))
-    backend.retract("b", "session:s", [2])
+    backend.retract(Removal("b", "session:s", (2,)))
     assert said.encode() in bytes_of(tmp_path)
-    backend.forget("b", "session:s", turns)
+    backend.forget(Removal("b", "session:s", turns))
     left = bytes_of(tmp_path).lower()
     assert [word for word in (b"vault", b"xylophon", b"zebulon", b"code is") if word in left] == []
     backend.retain(batch("k1", (1, said), (2, said), (3, "a pear")))
@@ -155,14 +155,14 @@ def test_answer_for_an_unknown_bank_without_making_it(backend: EmbeddedBackend, 
     assert backend.recall("b", Query("apple")) == []
     assert backend.figures("b") == BankFigures(0, 0, 0, 0, 0)
     assert backend.rebuild("b") == 0
-    backend.forget("b", "session:s", None)
+    backend.forget(Removal("b", "session:s", None))
     backend.forget_bank("b")
     assert list(tmp_path.rglob("*")) == []
 
 
 def test_count_what_a_bank_holds(backend: EmbeddedBackend, tmp_path: Path) -> None:
     backend.retain(batch("k1", (1, "apple"), (2, "Some words. " * 100)))
-    backend.retract("b", "session:gone", [1])
+    backend.retract(Removal("b", "session:gone", (1,)))
     figures = backend.figures("b")
     assert (figures.documents, figures.passages, figures.memories) == (1, 2, 3)
     assert figures.vectors in (0, 3)
@@ -240,9 +240,9 @@ def test_see_what_another_instance_does(tmp_path: Path, embedder: Embedder | Non
     one.retain(batch("k2", (3, "apple")))
     other.retain(batch("k3", (4, "apple")))
     assert recall(one, "apple") == recall(other, "apple") == [("session:s", turn) for turn in (1, 2, 3, 4)]
-    other.retract("b", "session:s", [1])
+    other.retract(Removal("b", "session:s", (1,)))
     assert recall(one, "apple") == [("session:s", turn) for turn in (2, 3, 4)]
-    one.forget("b", "session:s", [2])
+    one.forget(Removal("b", "session:s", (2,)))
     assert recall(other, "apple") == [("session:s", turn) for turn in (3, 4)]
     other.rebuild("b")
     assert recall(one, "apple") == [("session:s", turn) for turn in (3, 4)]
@@ -259,12 +259,12 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from threadline.backends.embedded import EmbeddedBackend
-from threadline.documents import Batch, Passage
+from threadline.documents import Batch, Passage, Removal
 from threadline.engine.models.fake import FakeEmbedder
 
 backend = EmbeddedBackend(Path(sys.argv[1]), FakeEmbedder())
 backend.retain(Batch("b", "session:s", "k2", (Passage(2, 0, "user", "apple", datetime.now(UTC)),)))
-backend.retract("b", "session:s", [1])
+backend.retract(Removal("b", "session:s", (1,)))
 backend.close()
 """
     subprocess.run([sys.executable, "-c", code, os.fspath(tmp_path)], check=True, timeout=60)

@@ -2,16 +2,16 @@ import asyncio
 import os
 import random
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 
 import pytest
 
-from threadline.backends.base import BankFigures
+from threadline.backends.base import BankFigures, Capabilities
 from threadline.delivery.backoff import LONGEST_SECONDS, rest_seconds
 from threadline.delivery.outbox import Parcel
 from threadline.delivery.writer import Writer
-from threadline.documents import Batch, Passage, Query, Recalled
+from threadline.documents import Batch, Passage, Query, Recalled, Reflection, Removal
 from threadline.errors import BackendRefusedError, BackendUnavailableError, StorageFullError
 
 
@@ -52,6 +52,7 @@ class Backend:
     """Runs a script on each verb."""
 
     name = "scripted"
+    capabilities = Capabilities()
 
     def __init__(self, script: Callable[[str, object], None] = lambda verb, what: None) -> None:
         self.script = script
@@ -60,17 +61,20 @@ class Backend:
     def retain(self, batch: Batch) -> None:
         self._call("retain", batch.key)
 
-    def retract(self, bank: str, document: str, turns: Sequence[int]) -> None:
-        self._call("retract", (document, *turns))
+    def retract(self, removal: Removal) -> None:
+        self._call("retract", (removal.document, *(removal.turns or ())))
 
-    def forget(self, bank: str, document: str, turns: Sequence[int] | None) -> None:
-        self._call("forget", (document, turns))
+    def forget(self, removal: Removal) -> None:
+        self._call("forget", (removal.document, removal.turns))
 
     def forget_bank(self, bank: str) -> None:
         self._call("forget_bank", bank)
 
     def recall(self, bank: str, query: Query) -> list[Recalled]:
         return []
+
+    def reflect(self, bank: str, query: Query) -> Reflection:
+        return Reflection("")
 
     def rebuild(self, bank: str) -> int:
         return 0
@@ -136,9 +140,9 @@ def test_put_away_what_is_refused_for_good() -> None:
 
 def test_carry_retractions_and_purge_after_a_forget() -> None:
     outbox = Outbox(
-        Parcel(1, "retract", "b", "session:s", 0, turns=(4,)),
-        Parcel(2, "forget", "b", "note:n", 0),
-        Parcel(3, "forget", "b", "*", 0),
+        Parcel(1, "retract", "b", "session:s", 0, removal=Removal("b", "session:s", (4,))),
+        Parcel(2, "forget", "b", "note:n", 0, removal=Removal("b", "note:n")),
+        Parcel(3, "forget", "b", "*", 0, removal=Removal("b", "*")),
     )
     backend = Backend()
     _run(outbox, backend, lambda: not outbox.parcels)

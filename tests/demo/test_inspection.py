@@ -16,7 +16,7 @@ from threadline.demo.comparison import Faults
 from threadline.demo.inspection import Findings, inspect, missing_steps, read_journal, read_store, said_in
 from threadline.demo.life import BANK, live, open_memory
 from threadline.demo.story import Undone
-from threadline.documents import Batch, Passage
+from threadline.documents import Batch, Passage, Removal
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_find_no_fault_where_there_is_none(memory: Memory, tmp_path: Path) -> No
 
 
 def test_find_a_turn_that_the_store_lost(memory: Memory, backend: EmbeddedBackend, tmp_path: Path) -> None:
-    backend.retract(BANK, "session:main", [4])
+    backend.retract(Removal(BANK, "session:main", (4,)))
     found = inspect(STORY, tmp_path, memory)
     assert faults(found) == Faults(lost=frozenset({"main turn 4"}))
     assert found.store.turns == 6

@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from threadline.delivery.outbox import Parcel
+from threadline.documents import Removal, Run
 from threadline.journal.forgetting import forget_session
-from threadline.journal.journal import BankRecord, Journal, SessionRecord
+from threadline.journal.journal import Journal
 from threadline.journal.outbox import JournalOutbox
+from threadline.journal.records import BankRecord, SessionRecord
 from threadline.turns import Identity, Message, Note
 
 WHEN = datetime(2026, 1, 2, tzinfo=UTC)
@@ -131,7 +133,8 @@ def test_retract_what_may_have_been_sent(journal: Journal, bank: BankRecord, out
     outbox.delivered(parcel)
     retraction = outbox.claim(())
     assert retraction is not None
-    assert (retraction.kind, retraction.document, retraction.turns) == ("retract", "session:s", (1,))
+    assert (retraction.kind, retraction.document) == ("retract", "session:s")
+    assert retraction.removal == Removal("b", "session:s", (1,), (Run(1, 1, None),))
 
 
 def test_send_what_a_branch_keeps(journal: Journal, bank: BankRecord, outbox: JournalOutbox) -> None:
@@ -146,7 +149,8 @@ def test_send_what_a_branch_keeps(journal: Journal, bank: BankRecord, outbox: Jo
     journal.rewind(bank, branch, 1)
     retraction = outbox.claim(())
     assert retraction is not None
-    assert (retraction.kind, retraction.turns) == ("retract", (1,)), "now nobody sees it any more"
+    assert retraction.removal is not None, "now nobody sees it any more"
+    assert (retraction.kind, retraction.removal.turns) == ("retract", (1,))
 
 
 def test_adopt_what_the_dead_left(journal: Journal, bank: BankRecord, outbox: JournalOutbox, tmp_path: Path) -> None:
@@ -178,7 +182,7 @@ def test_retract_what_the_dead_may_have_sent(
     journal.rewind(bank, session, 2)
     sent = []
     while (parcel := outbox.claim(())) is not None:
-        sent.append((parcel.kind, parcel.turns or _texts(parcel)))
+        sent.append((parcel.kind, parcel.removal.turns if parcel.removal else _texts(parcel)))
         outbox.delivered(parcel)
     assert ("retract", (1,)) in sent
     assert ("retract", (2,)) not in sent, "nobody ever carried that one"

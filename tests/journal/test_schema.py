@@ -9,7 +9,8 @@ import apsw
 import pytest
 
 from threadline.errors import StorageError
-from threadline.journal.journal import Journal, SessionRecord
+from threadline.journal.journal import Journal
+from threadline.journal.records import SessionRecord
 from threadline.turns import Message
 
 WHEN = datetime(2026, 1, 2, tzinfo=UTC)

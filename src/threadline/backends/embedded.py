@@ -5,17 +5,17 @@ from __future__ import annotations
 import hashlib
 import shutil
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 
-from threadline.backends.base import BankFigures
+from threadline.backends.base import BankFigures, Capabilities
 from threadline.database import Durability
-from threadline.documents import Batch, Query, Recalled
+from threadline.documents import Batch, Query, Recalled, Reflection, Removal
 from threadline.engine.bank import Bank, Hit
 from threadline.engine.models.base import Embedder
 from threadline.engine.recall.fuse import Fusion, sum_of_z_scores
 from threadline.engine.store.base import Figures
-from threadline.errors import StorageCorruptError
+from threadline.errors import StorageCorruptError, UnsupportedError
+from threadline.settings import Settings
 
 _Identity = tuple[int, int] | None
 
@@ -55,6 +55,7 @@ class EmbeddedBackend:
     """
 
     name = "embedded"
+    capabilities = Capabilities()
 
     def __init__(
         self,
@@ -79,19 +80,19 @@ class EmbeddedBackend:
         """
         self._open(batch.bank).retain(batch)
 
-    def retract(self, bank: str, document: str, turns: Sequence[int]) -> None:
+    def retract(self, removal: Removal) -> None:
         """Take turns out of a document; no later batch brings them back. Unknown turns are no error."""
-        self._open(bank).retract(document, turns)
+        self._open(removal.bank).retract(removal.document, removal.turns or ())
 
-    def forget(self, bank: str, document: str, turns: Sequence[int] | None) -> None:
-        """Remove turns, or with None the whole document, leaving no byte of them in any file of the bank.
+    def forget(self, removal: Removal) -> None:
+        """Remove turns, or the whole document, leaving no byte of them in any file of the bank.
 
         Raises:
             StorageBusyError: another process is reading; nothing of them is recalled any more, but some bytes
                 are still in the file: try again.
         """
-        if turns is not None or self._exists(bank):
-            self._open(bank).forget(document, turns)
+        if removal.turns is not None or self._exists(removal.bank):
+            self._open(removal.bank).forget(removal.document, removal.turns)
 
     def forget_bank(self, bank: str) -> None:
         """Remove a bank and everything in it. An unknown bank is no error.
@@ -122,6 +123,14 @@ class EmbeddedBackend:
             EmbedderError: the model cannot be loaded or run.
         """
         return [_recalled(hit) for hit in self._open(bank).recall(query)] if self._exists(bank) else []
+
+    def reflect(self, bank: str, query: Query) -> Reflection:  # noqa: ARG002 - the seam's
+        """Not yet: without a model there is nothing that could put an answer into words.
+
+        Raises:
+            UnsupportedError: always.
+        """
+        raise UnsupportedError("The embedded engine does not reflect yet; use recall, or a backend that does.")
 
     def rebuild(self, bank: str) -> int:
         """Make every memory of the bank again from its documents; returns how many there are."""
@@ -158,6 +167,14 @@ class EmbeddedBackend:
             bank = Bank(folder, self._embedder, self._fusion, self._durability)
             self._banks[name] = bank, _identity(folder)
             return bank
+
+
+def open_embedded(settings: Settings) -> EmbeddedBackend:
+    """The embedded engine, as the settings describe it."""
+    from threadline.engine.models.minilm import MiniLM
+
+    embedder = MiniLM() if settings.embedder == "minilm" else None
+    return EmbeddedBackend(settings.home, embedder, durability=settings.durability)
 
 
 def _identity(folder: Path) -> _Identity:

@@ -10,7 +10,8 @@ import click
 from threadline.cli.options import Options, check_one, command
 from threadline.cli.output import console, count, first_line, printable, say, say_json
 from threadline.errors import InvalidIdError, UnknownTurnError
-from threadline.journal.journal import BankRecord, Journal
+from threadline.journal.journal import Journal
+from threadline.journal.records import BankRecord
 from threadline.proof import Proof
 
 #: How long the backend may take, in seconds: what waits in line before it goes first.

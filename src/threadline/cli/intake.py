@@ -11,7 +11,8 @@ from threadline import archive, importers
 from threadline.errors import ForgottenError, InputError, TranscriptError
 from threadline.importers.files import opened
 from threadline.journal.archive import Entry, NoteEntry, SessionEntry, TurnEntry, host_keys
-from threadline.journal.journal import BankRecord, Journal
+from threadline.journal.journal import Journal
+from threadline.journal.records import BankRecord
 from threadline.memory import Memory
 from threadline.redaction import MARK, redact
 from threadline.session.session import Session

@@ -10,7 +10,8 @@ from typing import Any, get_args
 import click
 
 from threadline.errors import InputError, InvalidBankError
-from threadline.journal.journal import BankRecord, Journal
+from threadline.journal.journal import Journal
+from threadline.journal.records import BankRecord
 from threadline.memory import Memory
 from threadline.session.checks import check_bank
 from threadline.settings import EmbedderName, Settings

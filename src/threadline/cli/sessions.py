@@ -9,7 +9,7 @@ import click
 from threadline.cli.options import NothingYet, Options, command
 from threadline.cli.output import count, moment, say, say_json, styled
 from threadline.cli.output import show as render
-from threadline.journal.journal import SessionSummary
+from threadline.journal.records import SessionSummary
 from threadline.turns import Note, Turn
 
 

@@ -21,12 +21,12 @@ def status(ctx: click.Context, every: bool) -> None:
     What it holds, what is on its way into memory, and what to do if that does not go on. The exit code is 0
     when the bank is healthy, and 1 when it is not. It only looks: nothing is delivered by it.
     """
-    from threadline.memory import embedded_backend
+    from threadline.backends.plugins import open_backend
 
     options = ctx.ensure_object(Options)
     settings = options.settings()
     with contextlib.ExitStack() as stack:
-        backend = stack.enter_context(contextlib.closing(embedded_backend(settings)))
+        backend = stack.enter_context(contextlib.closing(open_backend(settings)))
         if every:
             journal = stack.enter_context(options.whole_journal())
             banks = [journal.bank(name) for name in journal.banks()]

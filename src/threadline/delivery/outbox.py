@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from threadline.documents import Batch
+from threadline.documents import Batch, Removal
 
 Kind = Literal["retain", "retract", "forget"]
 
@@ -20,7 +20,7 @@ class Parcel:
         document: what it belongs to; `*` for the whole bank.
         attempts: how often it was tried before.
         batch: what to retain; None when every turn of it was taken back before it was sent.
-        turns: the turns to retract or forget; None for the whole document.
+        removal: what to retract or forget.
     """
 
     id: int
@@ -29,7 +29,7 @@ class Parcel:
     document: str
     attempts: int
     batch: Batch | None = None
-    turns: tuple[int, ...] | None = None
+    removal: Removal | None = None
 
 
 class Outbox(Protocol):

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import random
 import threading
 import time
 from collections.abc import Callable, Hashable
 
 from threadline.backends.base import Backend
-from threadline.delivery.backoff import rest_seconds
-from threadline.delivery.outbox import Outbox, Parcel
-from threadline.errors import BackendRefusedError, ClosedError, StorageError, ThreadlineError
+from threadline.delivery.courier import Courier
+from threadline.delivery.outbox import Outbox
+from threadline.errors import StorageError
 
 #: How often to look for what another process left behind, in seconds.
 SWEEP_SECONDS = 2.0
@@ -49,13 +48,12 @@ class Writer:
         self._backend = backend
         self._on_idle = on_idle
         self._on_exit = on_exit
-        self._chance = chance or random.Random()  # noqa: S311 - spreads retries, guards nothing
+        self._courier = Courier(outbox, backend, chance=chance, closing=lambda: self._stop_at is not None)
         self._changed = threading.Condition()
         self._work = True
         self._woken_at = 0.0
         self._hurried = 0
         self._stop_at: float | None = None
-        self._resting: dict[int, float] = {}
         self._reminders: dict[Hashable, tuple[float, Callable[[], None]]] = {}
         self._trouble: str | None = None
         self._kept_up_at = 0.0
@@ -86,10 +84,16 @@ class Writer:
             if first:
                 self._changed.notify_all()
 
+    def hurry(self) -> None:
+        """Try again now what rests after a failure."""
+        with self._changed:
+            self._reminders["hurry"] = (time.monotonic(), self._courier.hurry)
+        self.wake()
+
     def wait_until(self, settled: Callable[[], bool], seconds: float) -> bool:
         """Wait until `settled` is true, looking whenever something was carried; False when time is up."""
         deadline = time.monotonic() + seconds
-        self._hurry(+1)
+        self._press(+1)
         try:
             while not settled():
                 left = deadline - time.monotonic()
@@ -99,7 +103,7 @@ class Writer:
                     self._changed.wait(min(left, POLL_SECONDS))
             return True
         finally:
-            self._hurry(-1)
+            self._press(-1)
 
     def stop(self, seconds: float) -> bool:
         """Carry on for at most so many seconds, then end; whatever is left stays in the journal.
@@ -153,9 +157,7 @@ class Writer:
         self._give_way()
         with self._changed:
             self._work = False
-        parcel = self._outbox.claim(self._still_resting())
-        if parcel is not None:
-            self._carry(parcel)
+        if self._courier.carry_next():
             with self._changed:
                 self._changed.notify_all()
             if time.monotonic() - self._kept_up_at > SWEEP_SECONDS:
@@ -170,47 +172,6 @@ class Writer:
         self._kept_up_at = time.monotonic()
         self._on_idle()
 
-    def _carry(self, parcel: Parcel) -> None:
-        try:
-            self._send(parcel)
-        except BackendRefusedError as error:
-            self._outbox.refused(parcel, str(error))
-        except ThreadlineError as error:
-            if isinstance(error, ClosedError) and self._stop_at is not None:
-                # The backend was closed under it, on the way out: no fault, and it goes on at the next start.
-                self._resting[parcel.id] = math.inf
-            else:
-                self._delay(parcel, str(error))
-        # Not Exception alone: a cancelled task, a panic in Rust or a SystemExit must not end the writer either.
-        except BaseException as error:  # noqa: BLE001 - it is recorded
-            self._delay(parcel, f"{type(error).__name__}: {error}")
-        else:
-            self._outbox.delivered(parcel)
-            self._resting.pop(parcel.id, None)
-
-    def _send(self, parcel: Parcel) -> None:
-        match parcel.kind:
-            case "retain":
-                if parcel.batch is not None:
-                    self._backend.retain(parcel.batch)
-            case "retract":
-                self._backend.retract(parcel.bank, parcel.document, parcel.turns or ())
-            case "forget":
-                if parcel.document == "*":
-                    self._backend.forget_bank(parcel.bank)
-                else:
-                    self._backend.forget(parcel.bank, parcel.document, parcel.turns)
-                self._outbox.purge()
-
-    def _delay(self, parcel: Parcel, error: str) -> None:
-        self._resting[parcel.id] = time.monotonic() + rest_seconds(parcel.attempts + 1, self._chance)
-        self._outbox.delayed(parcel, error)
-
-    def _still_resting(self) -> list[int]:
-        now = time.monotonic()
-        self._resting = {delivery: due for delivery, due in self._resting.items() if due > now}
-        return list(self._resting)
-
     def _act_on_reminders(self) -> None:
         now = time.monotonic()
         with self._changed:
@@ -223,7 +184,7 @@ class Writer:
         with self._changed:
             if self._work or self._stop_at is not None:
                 return
-            due = [*self._resting.values(), *(at for at, _ in self._reminders.values())]
+            due = [*self._courier.due(), *(at for at, _ in self._reminders.values())]
             seconds = min([SWEEP_SECONDS, *(at - time.monotonic() for at in due)])
             self._changed.wait(max(0.0, seconds))
 
@@ -236,7 +197,7 @@ class Writer:
                     return
                 self._changed.wait(left)
 
-    def _hurry(self, by: int) -> None:
+    def _press(self, by: int) -> None:
         with self._changed:
             self._hurried += by
             self._changed.notify_all()

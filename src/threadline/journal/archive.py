@@ -20,7 +20,8 @@ from threadline.database import storage_errors
 from threadline.errors import ForgottenError, InputError, LineageError, UnknownSessionError
 from threadline.journal import lineage, rows
 from threadline.journal.forgetting import blank_name
-from threadline.journal.journal import BankRecord, Journal
+from threadline.journal.journal import Journal
+from threadline.journal.records import BankRecord
 from threadline.journal.sql import SQL, first_row
 from threadline.turns import Identity, Json, Note, Turn
 
@@ -48,6 +49,7 @@ class SessionEntry:
     identity: Identity = field(default_factory=Identity)
     tags: tuple[str, ...] = ()
     metadata: Mapping[str, Json] = field(default_factory=dict)
+    predecessor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +240,7 @@ def _session(name: str, about: list[Any]) -> SessionEntry:
         identity=rows.to_identity(rest[:5]),
         tags=tuple(json.loads(rest[5])),
         metadata=json.loads(rest[6]),
+        predecessor=rest[7],
     )
 
 
@@ -272,6 +275,7 @@ def _restore_session(journal: Journal, connection: apsw.Connection, bank: BankRe
         ended_at=entry.ended_at,
         forgotten_at=entry.forgotten_at,
         owner=journal.owner.id,
+        predecessor=entry.predecessor,
         **{name: getattr(entry.identity, name) for name in rows.IDENTITY},
     )
     kind = "open" if entry.kind == "fresh" else entry.kind

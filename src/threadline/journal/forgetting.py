@@ -14,7 +14,8 @@ import apsw
 
 from threadline.errors import InvalidIdError, UnknownTurnError
 from threadline.journal import lineage, rows
-from threadline.journal.journal import BankRecord, Journal, SessionRecord, require_bank
+from threadline.journal.journal import Journal, require_bank
+from threadline.journal.records import BankRecord, SessionRecord
 from threadline.journal.sql import SQL, first_row
 
 
@@ -61,6 +62,7 @@ def forget_session(journal: Journal, bank: BankRecord, session: SessionRecord) -
         _event(journal, connection, session.key)
         blank: dict[str, Any] = {"session": session.key, "id": blank_name(session.id), "at": journal.now()}
         connection.execute(SQL["blank_session"], blank)
+        connection.execute(SQL["forget_predecessor"], {"bank": bank.key, "id": session.id})
         _order(journal, connection, bank, document, None)
         for document, number in only_here - _kept_by_branches(connection, bank):
             _order(journal, connection, bank, document, [number], "retract")

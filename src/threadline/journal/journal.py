@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -22,59 +22,11 @@ from threadline.errors import (
 )
 from threadline.journal import lineage, rows
 from threadline.journal.owner import Owner
+from threadline.journal.records import BankRecord, SessionRecord, SessionSummary, description, to_session, to_summary
 from threadline.journal.sql import SCHEMA, SQL, first_row
 from threadline.turns import Identity, Json, Message, Note, Turn
 
 Fork = Literal["branch", "continuation", "delegation"]
-
-
-@dataclass(frozen=True, slots=True)
-class BankRecord:
-    """A bank the journal knows. `redact` is whether secrets are taken out of what is written to it."""
-
-    key: int
-    name: str
-    redact: bool
-
-
-@dataclass(frozen=True, slots=True)
-class SessionRecord:
-    """A session as the journal has it."""
-
-    key: int
-    id: str
-    kind: str
-    parent: int | None
-    fork_turn: int | None
-    last_turn: int
-    batched_turn: int
-    opened_at: datetime
-    ended_at: datetime | None
-    identity: Identity
-    tags: tuple[str, ...]
-    metadata: Mapping[str, Json]
-
-
-@dataclass(frozen=True, slots=True)
-class SessionSummary:
-    """One line of the list of sessions.
-
-    Attributes:
-        kind: how it descends from its parent: fresh, branch, continuation or delegation.
-        fork_turn: the last turn of the parent that it inherited; None for all of them or no parent.
-        turns: how many turns were said in it, `taken_back` of them taken back since.
-    """
-
-    id: str
-    kind: str
-    parent: str | None
-    fork_turn: int | None
-    opened_at: datetime
-    ended_at: datetime | None
-    turns: int
-    taken_back: int
-    notes: int
-    last_at: datetime | None
 
 
 def system_clock() -> datetime:
@@ -153,8 +105,12 @@ class Journal:
         identity: Identity | None = None,
         tags: Sequence[str] | None = None,
         metadata: Mapping[str, Json] | None = None,
+        predecessor: str | None = None,
     ) -> SessionRecord:
         """The session of that id, made when new, resumed when it had ended. What is given describes it anew.
+
+        Args:
+            predecessor: for a new one, the session its host came from; nothing of that is inherited.
 
         Raises:
             ForgottenError: it was forgotten.
@@ -169,23 +125,23 @@ class Journal:
             if found is None:
                 require_bank(connection, bank)
                 self._refuse_forgotten(connection, bank, session)
-                key = self._add_session(connection, bank, session, "fresh", None, identity, tags, metadata)
+                key = self._add_session(connection, bank, session, "fresh", predecessor, identity, tags, metadata)
                 self._event(connection, key, "open")
             else:
                 key = found[0]
-                description = _description(identity, tags, metadata)
-                connection.execute(SQL["describe_session"], {"session": key, **description})
+                row = description(identity, tags, metadata)
+                connection.execute(SQL["describe_session"], {"session": key, **row})
                 if found[8] is not None:
                     connection.execute(SQL["reopen_session"], {"session": key})
                     self._event(connection, key, "resume")
-            return _to_session(first_row(connection, "session_by_key", session=key))
+            return to_session(first_row(connection, "session_by_key", session=key))
 
         return self.database.write("journal.session", work)
 
     def find_session(self, bank: BankRecord, session: str) -> SessionRecord | None:
         """The session of that id, or None."""
         found = self.database.row(SQL["find_session"], {"bank": bank.key, "id": session})
-        return None if found is None else _to_session(found)
+        return None if found is None else to_session(found)
 
     def get_session(self, bank: BankRecord, session: str) -> SessionRecord:
         """The session of that id.
@@ -202,7 +158,7 @@ class Journal:
 
     def sessions(self, bank: BankRecord) -> list[SessionSummary]:
         """All sessions of the bank, oldest first."""
-        return [_to_summary(row) for row in self.database.rows(SQL["sessions"], {"bank": bank.key})]
+        return [to_summary(row) for row in self.database.rows(SQL["sessions"], {"bank": bank.key})]
 
     def fork(
         self, bank: BankRecord, parent: SessionRecord, session: str, kind: Fork, at_turn: int | None = None
@@ -221,7 +177,7 @@ class Journal:
         def work(connection: apsw.Connection) -> SessionRecord:
             found = first_row(connection, "find_session", bank=bank.key, id=session)
             if found is not None:
-                return _same_fork(_to_session(found), parent, kind, at_turn)
+                return _same_fork(to_session(found), parent, kind, at_turn)
             self._refuse_forgotten(connection, bank, session)
             last_turn = self._living(connection, parent).last_turn
             if at_turn is not None and not 0 <= at_turn <= last_turn:
@@ -234,7 +190,7 @@ class Journal:
             key = self._add_session(connection, bank, session, kind, origin, parent.identity, None, None)
             event = self._event(connection, key, kind)
             connection.execute(SQL["set_fork_event"], {"session": key, "event": event})
-            return _to_session(first_row(connection, "session_by_key", session=key))
+            return to_session(first_row(connection, "session_by_key", session=key))
 
         return self.database.write(f"journal.{kind}", work)
 
@@ -250,6 +206,22 @@ class Journal:
                 connection.execute(SQL["end_session"], {"session": session.key, "at": self.now()})
 
         self.database.write("journal.end" if end else "journal.leave", work)
+
+    def compress(self, session: SessionRecord) -> None:
+        """The host summarised what was said so far and goes on under the same id: its open batch is closed."""
+
+        def work(connection: apsw.Connection) -> None:
+            current = self._living(connection, session)
+            self.close_batch(connection, session.key)
+            self._event(connection, session.key, "leave")
+            row: dict[str, Any] = {"session": session.key, "turn": current.last_turn, "at": self.now()}
+            connection.execute(SQL["add_compression"], row)
+
+        self.database.write("journal.compress", work)
+
+    def compressed_turn(self, session: SessionRecord) -> int:
+        """The last turn that the host summarised away in place; 0 where it never did."""
+        return int(self.database.rows(SQL["compressed_turn"], {"session": session.key})[0][0])
 
     def epoch(self, session: SessionRecord) -> tuple[int, ...]:
         """Changes whenever what was recalled for the session may be stale.
@@ -388,11 +360,16 @@ class Journal:
         for owner in reversed(numbers):
             wanted = set(numbers[owner])
             found = self.database.row(SQL["session_by_key"], {"session": owner})
-            turns += [replace(t, taken_back=False) for t in self.turns(_to_session(found)) if t.number in wanted]
+            turns += [replace(t, taken_back=False) for t in self.turns(to_session(found)) if t.number in wanted]
         return turns
 
-    def rewind(self, bank: BankRecord, session: SessionRecord, turns: int) -> list[tuple[str, int]]:
+    def rewind(
+        self, bank: BankRecord, session: SessionRecord, turns: int | Callable[[Iterator[Turn]], int]
+    ) -> list[tuple[str, int]]:
         """Take back the last turns that the session sees, also those it inherited (for itself alone).
+
+        Args:
+            turns: how many, or what says so when it is shown the turns, last first, as they are just then.
 
         Returns:
             (session id, turn number) of what was taken back, last first.
@@ -402,10 +379,13 @@ class Journal:
         """
 
         def work(connection: apsw.Connection) -> list[tuple[str, int]]:
+            count = turns if isinstance(turns, int) else turns(self._seen(connection, session))
             seen = lineage.visible_turns(connection, session.key)
-            last = [turn for turn, _ in zip(seen, range(turns), strict=False)]
-            if len(last) < turns:
-                raise UnknownTurnError(f"Session {session.id!r} has only {len(last)} turns to take back, not {turns}.")
+            last = [turn for turn, _ in zip(seen, range(count), strict=False)]
+            if len(last) < count:
+                raise UnknownTurnError(f"Session {session.id!r} has only {len(last)} turns to take back, not {count}.")
+            if not last:
+                return []
             event = self._event(connection, session.key, "rewind")
             for turn, number, owner in last:
                 viewer = lineage.view_of(connection, session.key, owner)
@@ -477,13 +457,14 @@ class Journal:
         bank: BankRecord,
         session: str,
         kind: str,
-        origin: _Origin | None,
+        origin: _Origin | str | None,
         identity: Identity | None,
         tags: Sequence[str] | None,
         metadata: Mapping[str, Json] | None,
     ) -> int:
-        row = _description(identity or Identity(), tags or (), metadata or {})
-        parent = dict.fromkeys(_Origin.COLUMNS) if origin is None else origin.columns()
+        row = description(identity or Identity(), tags or (), metadata or {})
+        forked = isinstance(origin, _Origin)
+        parent = origin.columns() if isinstance(origin, _Origin) else dict.fromkeys(_Origin.COLUMNS)
         return int(
             first_row(
                 connection,
@@ -493,10 +474,18 @@ class Journal:
                 kind=kind,
                 at=self.now(),
                 owner=self.owner.id,
+                predecessor=None if forked else origin,
                 **parent,
                 **row,
             )[0]
         )
+
+    @staticmethod
+    def _seen(connection: apsw.Connection, session: SessionRecord) -> Iterator[Turn]:
+        """The turns a session sees, last first."""
+        for _, number, owner in lineage.visible_turns(connection, session.key):
+            found = first_row(connection, "turns", session=owner, first=number, last=number)
+            yield rows.to_turn(first_row(connection, "link", session=owner)[1], found)
 
     def _event(self, connection: apsw.Connection, session: int, kind: str) -> int:
         return int(first_row(connection, "add_event", session=session, kind=kind, at=self.now())[0])
@@ -507,7 +496,7 @@ class Journal:
         current = first_row(connection, "session_by_key", session=session.key)
         if current is None or current[9] is not None:
             raise ForgottenError(f"Session {session.id!r} was forgotten; begin another.")
-        return _to_session(current)
+        return to_session(current)
 
     @staticmethod
     def _refuse_forgotten(connection: apsw.Connection, bank: BankRecord, session: str) -> None:
@@ -550,51 +539,6 @@ def _same_fork(found: SessionRecord, parent: SessionRecord, kind: str, at_turn: 
             f"Session {found.id!r} exists already and is not a {kind} of {parent.id!r} like this; use another id."
         )
     return found
-
-
-def _description(
-    identity: Identity | None, tags: Sequence[str] | None, metadata: Mapping[str, Json] | None
-) -> dict[str, str | None]:
-    row: dict[str, str | None] = {name: getattr(identity, name) if identity else None for name in rows.IDENTITY}
-    row["tags"] = None if tags is None else rows.dump(list(tags))
-    row["metadata"] = None if metadata is None else rows.dump(metadata)
-    return row
-
-
-def _to_session(row: Any) -> SessionRecord:
-    import json
-
-    key, name, kind, parent, fork_turn, last_turn, batched_turn, opened_at, ended_at, _, *rest = row
-    return SessionRecord(
-        key=key,
-        id=name,
-        kind=kind,
-        parent=parent,
-        fork_turn=fork_turn,
-        last_turn=last_turn,
-        batched_turn=batched_turn,
-        opened_at=datetime.fromisoformat(opened_at),
-        ended_at=datetime.fromisoformat(ended_at) if ended_at else None,
-        identity=rows.to_identity(rest[:5]),
-        tags=tuple(json.loads(rest[5])),
-        metadata=json.loads(rest[6]),
-    )
-
-
-def _to_summary(row: Any) -> SessionSummary:
-    name, kind, parent, fork_turn, opened_at, ended_at, turns, taken_back, notes, last_at = row[1:]
-    return SessionSummary(
-        id=name,
-        kind=kind,
-        parent=parent,
-        fork_turn=fork_turn,
-        opened_at=datetime.fromisoformat(opened_at),
-        ended_at=datetime.fromisoformat(ended_at) if ended_at else None,
-        turns=turns,
-        taken_back=taken_back,
-        notes=notes,
-        last_at=datetime.fromisoformat(last_at) if last_at else None,
-    )
 
 
 def _column(connection: apsw.Connection, query: str, **bindings: Any) -> list[Any]:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
 import apsw
 
 from threadline.delivery.outbox import Parcel
-from threadline.documents import Batch, Passage
+from threadline.documents import Batch, Passage, Removal, Run
 from threadline.errors import StorageBusyError
 from threadline.journal import lineage, rows
-from threadline.journal.journal import BankRecord, Journal, require_bank
+from threadline.journal.journal import Journal, require_bank
+from threadline.journal.records import BankRecord, to_session
 from threadline.journal.sql import SQL, first_row
 from threadline.turns import Turn
 
@@ -26,9 +28,13 @@ class JournalOutbox:
     """Implements `delivery.outbox.Outbox` on a journal, for one bank of it.
 
     Only for one: another bank may have another backend, or another embedder, in the process that opened it.
+
+    Args:
+        appends: whether the backend adds a batch to its document. If not, every batch is the whole document.
     """
 
-    def __init__(self, journal: Journal, bank: BankRecord) -> None:
+    def __init__(self, journal: Journal, bank: BankRecord, appends: bool = True) -> None:
+        self._appends = appends
         self._bank = bank
         self._journal = journal
         self._database = journal.database
@@ -135,44 +141,71 @@ class JournalOutbox:
         self._database.write(name, work)
 
     def _parcel(self, connection: apsw.Connection, row: tuple[Any, ...]) -> Parcel:
-        delivery, _, bank, document, kind, session, note, first, last, turns, attempts = row
-        batch = None
+        delivery, _, bank, document, kind, session, note, first, last, turns, attempts, at = row
+        batch = removal = None
         if kind == "turns":
-            batch = self._turns_batch(connection, bank, document, session, first, last)
-        elif kind == "note" and note is not None:
-            batch = self._note_batch(connection, bank, document, note)
-        numbers = tuple(json.loads(turns)) if turns is not None else None
-        return Parcel(delivery, _KINDS[kind], bank, document, attempts, batch, numbers)
+            batch = self._turns_batch(connection, bank, document, session, first, last, at)
+        elif kind == "note":
+            batch = None if note is None else self._note_batch(connection, bank, document, note, at)
+        else:
+            removal = self._removal(connection, bank, document, turns)
+        return Parcel(delivery, _KINDS[kind], bank, document, attempts, batch, removal)
 
     def _turns_batch(
-        self, connection: apsw.Connection, bank: str, document: str, session: int, first: int, last: int
+        self, connection: apsw.Connection, bank: str, document: str, session: int, first: int, last: int, at: str
     ) -> Batch | None:
         """What is to be remembered of a run of turns now: not what nobody sees any more."""
-        about = first_row(connection, "session_by_key", session=session)
+        first = first if self._appends else 1
+        about = to_session(first_row(connection, "session_by_key", session=session))
         bindings = {"session": session, "first": first, "last": last}
         found = list(connection.execute(SQL["turns"], bindings))
         taken_back = {number for number, *_, gone in found if gone}
         if taken_back:
             ids = dict(_turn_ids(connection, session, last))
             taken_back = {n for n in taken_back if not lineage.is_seen(connection, ids[n], n, session)}
-        turns = [rows.to_turn(about[1], row) for row in found if row[0] not in taken_back]
+        turns = [rows.to_turn(about.id, row) for row in found if row[0] not in taken_back]
         if not turns:
             return None
-        metadata = {
-            **rows.identity_metadata(rows.to_identity(about[10:15])),
-            **json.loads(about[16]),
-            "session": about[1],
-        }
+        parent = about.predecessor
+        if about.parent is not None:
+            parent = first_row(connection, "link", session=about.parent)[1]
         return Batch(
             bank=bank,
             document=document,
             key=_key(document, f"{first}-{last}", *[row[5] for row in found]),
             passages=tuple(passage for turn in turns for passage in _passages(turn)),
-            tags=tuple(json.loads(about[15])),
-            metadata=metadata,
+            tags=about.tags,
+            metadata={**rows.identity_metadata(about.identity), **about.metadata, "session": about.id},
+            first=first,
+            last=last,
+            session=about.id,
+            parent=parent,
+            retained_at=datetime.fromisoformat(at),
         )
 
-    def _note_batch(self, connection: apsw.Connection, bank: str, document: str, note: int) -> Batch | None:
+    def _removal(self, connection: apsw.Connection, bank: str, document: str, turns: str | None) -> Removal:
+        if turns is None:
+            return Removal(bank, document)
+        found = first_row(connection, "find_session", bank=self._bank.key, id=document.partition(":")[2])
+        runs = [] if found is None else self._runs(connection, bank, document, found[0], turns)
+        return Removal(bank, document, tuple(json.loads(turns)), tuple(runs))
+
+    def _runs(self, connection: apsw.Connection, bank: str, document: str, session: int, turns: str) -> list[Run]:
+        """The batches that hold one of the turns, as they are to be now."""
+        if not self._appends:
+            last, at = first_row(connection, "last_sent", session=session)
+            if last is None:
+                return []
+            return [Run(1, last, self._turns_batch(connection, bank, document, session, 1, last, at))]
+        runs = []
+        for first, last, at, sent in list(
+            connection.execute(SQL["batches_with"], {"session": session, "turns": turns})
+        ):
+            batch = self._turns_batch(connection, bank, document, session, first, last, at) if sent else None
+            runs.append(Run(first, last, batch))
+        return runs
+
+    def _note_batch(self, connection: apsw.Connection, bank: str, document: str, note: int, at: str) -> Batch | None:
         found = first_row(connection, "note", note=note)
         if found is None:
             return None
@@ -188,6 +221,8 @@ class JournalOutbox:
             tags=about.tags,
             metadata=metadata,
             context=about.context,
+            session=about.session,
+            retained_at=datetime.fromisoformat(at),
         )
 
 

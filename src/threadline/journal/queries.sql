@@ -19,12 +19,12 @@ SELECT name FROM bank ORDER BY name
 
 -- name: find_session
 SELECT session, id, kind, parent, fork_turn, last_turn, batched_turn, opened_at, ended_at, forgotten_at,
-       platform, user, chat, thread, agent, tags, metadata
+       platform, user, chat, thread, agent, tags, metadata, predecessor
   FROM session WHERE bank = :bank AND id = :id
 
 -- name: session_by_key
 SELECT session, id, kind, parent, fork_turn, last_turn, batched_turn, opened_at, ended_at, forgotten_at,
-       platform, user, chat, thread, agent, tags, metadata
+       platform, user, chat, thread, agent, tags, metadata, predecessor
   FROM session WHERE session = :session
 
 -- name: sessions
@@ -39,9 +39,9 @@ SELECT s.session, s.id, s.kind, p.id, s.fork_turn, s.opened_at, s.ended_at,
 
 -- name: add_session
 INSERT INTO session (bank, id, kind, parent, fork_turn, fork_said, fork_note, platform, user, chat, thread, agent, tags,
-                     metadata, opened_at, owner)
+                     metadata, opened_at, owner, predecessor)
 VALUES (:bank, :id, :kind, :parent, :fork_turn, :fork_said, :fork_note, :platform, :user, :chat, :thread, :agent, :tags, :metadata,
-        :at, :owner)
+        :at, :owner, :predecessor)
 RETURNING session
 
 -- name: describe_session
@@ -76,6 +76,13 @@ SELECT coalesce(max(turn), 0) FROM turn
 
 -- name: last_turn_said
 SELECT coalesce(max(number), 0) FROM turn WHERE session = :session AND turn <= :last
+
+-- name: add_compression
+INSERT INTO compression (session, turn, at) VALUES (:session, :turn, :at)
+ON CONFLICT DO UPDATE SET at = excluded.at
+
+-- name: compressed_turn
+SELECT coalesce(max(turn), 0) FROM compression WHERE session = :session
 
 -- name: link
 SELECT session, id, kind, parent, fork_turn, fork_said, fork_note, fork_event, forgotten_at IS NOT NULL
@@ -178,7 +185,8 @@ SELECT 1 FROM delivery d
         OR EXISTS (SELECT 1 FROM lease l WHERE l.bank = d.bank AND l.document IN (d.document, '*')))
 
 -- name: next_delivery
-SELECT d.delivery, d.bank, b.name, d.document, d.kind, d.session, d.note, d.first_turn, d.last_turn, d.turns, d.attempts
+SELECT d.delivery, d.bank, b.name, d.document, d.kind, d.session, d.note, d.first_turn, d.last_turn, d.turns, d.attempts,
+       d.created_at
   FROM delivery d JOIN bank b ON b.bank = d.bank
  WHERE d.state = 'waiting' AND d.bank = :bank
    AND NOT EXISTS (SELECT 1 FROM delivery e WHERE e.state = 'waiting' AND e.bank = d.bank
@@ -192,6 +200,15 @@ SELECT d.delivery, d.bank, b.name, d.document, d.kind, d.session, d.note, d.firs
 
 -- name: take_lease
 INSERT INTO lease (bank, document, owner) VALUES (:bank, :document, :owner)
+
+-- name: batches_with
+SELECT first_turn, last_turn, created_at, state = 'done' FROM delivery
+ WHERE session = :session AND kind = 'turns' AND state IN ('done', 'dropped')
+   AND EXISTS (SELECT 1 FROM json_each(:turns) WHERE value BETWEEN first_turn AND last_turn)
+ ORDER BY first_turn
+
+-- name: last_sent
+SELECT max(last_turn), max(created_at) FROM delivery WHERE session = :session AND kind = 'turns' AND state = 'done'
 
 -- name: has_lease
 SELECT 1 FROM lease WHERE owner = :owner LIMIT 1
@@ -245,15 +262,57 @@ SELECT (SELECT count(*) FROM session WHERE bank = :bank AND forgotten_at IS NULL
      + (SELECT coalesce(sum(redactions), 0) FROM note WHERE bank = :bank)
 
 -- name: delivery_figures
-SELECT state, count(*), coalesce(sum(attempts > 0 AND state = 'waiting'), 0), min(created_at), max(tried_at)
+SELECT state, count(*), coalesce(sum(attempts > 0 AND state = 'waiting'), 0), max(tried_at),
+       coalesce(sum(CASE WHEN state = 'waiting' THEN attempts ELSE max(attempts - 1, 0) END), 0)
   FROM delivery WHERE bank = :bank GROUP BY state
+
+-- name: session_figures
+SELECT s.id, s.ended_at,
+       (SELECT count(*) FROM turn t WHERE t.session = s.session),
+       (SELECT count(*) FROM turn t JOIN rewound r ON r.turn = t.turn AND r.viewer = s.session WHERE t.session = s.session),
+       (SELECT count(*) FROM turn t WHERE t.session = s.session AND t.number > s.batched_turn),
+       coalesce(sum((SELECT count(*) FROM turn t WHERE t.session = s.session AND d.kind = 'turns' AND d.state = 'waiting'
+                        AND t.number BETWEEN d.first_turn AND d.last_turn)), 0),
+       coalesce(sum((SELECT count(*) FROM turn t WHERE t.session = s.session AND d.kind = 'turns' AND d.state = 'done'
+                        AND t.number BETWEEN d.first_turn AND d.last_turn)), 0),
+       coalesce(sum(d.state = 'waiting' AND d.attempts > 0), 0),
+       coalesce(sum(CASE WHEN d.state = 'waiting' THEN d.attempts ELSE max(d.attempts - 1, 0) END), 0),
+       coalesce(sum(d.state = 'dead'), 0),
+       max(CASE WHEN d.state = 'done' THEN d.tried_at END),
+       (SELECT min(at) FROM (
+            SELECT min(w.created_at) AS at FROM delivery w WHERE w.session = s.session AND w.state = 'waiting'
+            UNION ALL
+            SELECT min(t.recorded_at) FROM turn t WHERE t.session = s.session AND t.number > s.batched_turn)),
+       (SELECT e.error FROM delivery e WHERE e.session = s.session AND e.error IS NOT NULL AND e.state <> 'dropped'
+         ORDER BY e.tried_at DESC LIMIT 1)
+  FROM session s LEFT JOIN delivery d ON d.session = s.session
+ WHERE s.bank = :bank AND s.forgotten_at IS NULL AND (:id IS NULL OR s.id = :id)
+ GROUP BY s.session ORDER BY s.session
+
+-- name: deliveries
+SELECT delivery, document, kind, state, attempts, error, created_at, tried_at, first_turn, last_turn, turns
+  FROM delivery WHERE bank = :bank AND state IN (SELECT value FROM json_each(:states)) ORDER BY delivery
+
+-- name: delivery
+SELECT delivery, document, kind, session, note, first_turn, last_turn, turns, state, created_at
+  FROM delivery WHERE bank = :bank AND delivery = :delivery
+
+-- name: is_carried
+SELECT 1 FROM delivery d JOIN lease l ON l.bank = d.bank AND l.document IN (d.document, '*')
+ WHERE d.delivery = :delivery AND d.state = 'waiting'
+   AND NOT EXISTS (SELECT 1 FROM delivery e WHERE e.bank = d.bank AND e.document = d.document AND e.state = 'waiting'
+                      AND e.delivery < d.delivery)
+
+-- name: set_state
+UPDATE delivery SET state = :state WHERE delivery = :delivery
 
 -- name: undelivered
 SELECT coalesce(sum(last_turn - first_turn + 1), 0), coalesce(sum(kind = 'note'), 0)
   FROM delivery WHERE bank = :bank AND state = 'waiting' AND kind IN ('turns', 'note')
 
 -- name: last_error
-SELECT error, tried_at FROM delivery WHERE bank = :bank AND error IS NOT NULL ORDER BY tried_at DESC LIMIT 1
+SELECT error, tried_at FROM delivery WHERE bank = :bank AND error IS NOT NULL AND state <> 'dropped'
+ ORDER BY tried_at DESC LIMIT 1
 
 -- name: oldest_undelivered
 SELECT min(at) FROM (
@@ -294,8 +353,12 @@ DELETE FROM delivery WHERE bank = :bank AND document = :document AND kind IN ('t
 -- name: blank_session
 UPDATE session
    SET id = :id, platform = NULL, user = NULL, chat = NULL, thread = NULL, agent = NULL, tags = '[]', metadata = '{}',
+       predecessor = NULL,
        batched_turn = last_turn, forgotten_at = :at
  WHERE session = :session
+
+-- name: forget_predecessor
+UPDATE session SET predecessor = NULL WHERE bank = :bank AND predecessor = :id
 
 -- name: bank_turn_texts
 SELECT t.messages FROM turn t JOIN session s ON s.session = t.session WHERE s.bank = :bank
@@ -344,7 +407,7 @@ SELECT e.event, e.kind, e.at, e.session FROM event e JOIN session s ON s.session
 
 -- name: archived_session
 SELECT s.id, s.kind, p.id, s.fork_turn, s.fork_said, s.fork_note, s.opened_at, s.ended_at, s.forgotten_at,
-       s.platform, s.user, s.chat, s.thread, s.agent, s.tags, s.metadata
+       s.platform, s.user, s.chat, s.thread, s.agent, s.tags, s.metadata, s.predecessor
   FROM session s LEFT JOIN session p ON p.session = s.parent WHERE s.session = :session
 
 -- name: archived_turns
@@ -386,9 +449,9 @@ SELECT content_hash FROM note WHERE bank = :bank AND id = :id
 
 -- name: restore_session
 INSERT INTO session (bank, id, kind, parent, fork_turn, fork_said, fork_note, platform, user, chat, thread, agent, tags,
-                     metadata, opened_at, ended_at, forgotten_at, owner)
+                     metadata, opened_at, ended_at, forgotten_at, owner, predecessor)
 VALUES (:bank, :id, :kind, :parent, :fork_turn, :fork_said, :fork_note, :platform, :user, :chat, :thread, :agent, :tags,
-        :metadata, :opened_at, :ended_at, :forgotten_at, :owner)
+        :metadata, :opened_at, :ended_at, :forgotten_at, :owner, :predecessor)
 RETURNING session
 
 -- name: restore_event

@@ -31,6 +31,7 @@ CREATE TABLE session (
     opened_at    TEXT    NOT NULL,
     ended_at     TEXT,
     forgotten_at TEXT,
+    predecessor  TEXT,                             -- the session its host came from, of which nothing is inherited
     UNIQUE (bank, id),
     CHECK ((parent IS NULL) = (kind = 'fresh')),
     CHECK (batched_turn BETWEEN 0 AND last_turn)
@@ -69,6 +70,14 @@ BEGIN SELECT RAISE(ABORT, 'a turn takes the next number of its session'); END;
 
 CREATE TRIGGER turn_is_immutable BEFORE UPDATE ON turn
 BEGIN SELECT RAISE(ABORT, 'a turn is never changed'); END;
+
+-- Where the host compressed a session in place: its model has not got the turns up to there before it any more.
+CREATE TABLE compression (
+    session INTEGER NOT NULL REFERENCES session ON DELETE CASCADE,
+    turn    INTEGER NOT NULL,
+    at      TEXT    NOT NULL,
+    PRIMARY KEY (session, turn)
+) STRICT, WITHOUT ROWID;
 
 -- Which view lost which turn by which rewind. The viewer is not always the session the turn was said in:
 -- a branch may take back what it inherited, for itself alone.
@@ -116,6 +125,7 @@ CREATE INDEX forgotten_key ON forgotten (bank, key_hash) WHERE key_hash IS NOT N
 
 -- What is carried to the backend, in order. `turns`: a batch; `note`; `retract`: turns that a rewind took
 -- back after they may have been sent; `forget`: turns, or with NULL the whole document (`*`: the bank).
+-- `dead`: the backend refused it for good; `dropped`: somebody gave it up.
 CREATE TABLE delivery (
     delivery   INTEGER PRIMARY KEY AUTOINCREMENT,
     bank       INTEGER NOT NULL REFERENCES bank ON DELETE CASCADE,
@@ -126,7 +136,7 @@ CREATE TABLE delivery (
     first_turn INTEGER,
     last_turn  INTEGER,
     turns      TEXT,
-    state      TEXT    NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'done', 'dead')),
+    state      TEXT    NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'done', 'dead', 'dropped')),
     attempts   INTEGER NOT NULL DEFAULT 0,
     error      TEXT,
     created_at TEXT    NOT NULL,

@@ -15,8 +15,13 @@ _FOLDER = files(__package__)
 #: The named queries of `queries.sql`.
 SQL = MappingProxyType(named_queries(_FOLDER.joinpath("queries.sql").read_text("utf-8")))
 
-#: What `journal.db` must look like.
-SCHEMA = Schema(application_id=0x54484A31, version=1, create=_FOLDER.joinpath("schema.sql").read_text("utf-8"))
+#: What `journal.db` must look like, and how an older one comes to look like it.
+SCHEMA = Schema(
+    application_id=0x54484A31,
+    version=2,
+    create=_FOLDER.joinpath("schema.sql").read_text("utf-8"),
+    migrations={2: _FOLDER.joinpath("migrations", "2.sql").read_text("utf-8")},
+)
 
 
 def first_row(connection: apsw.Connection, query: str, **bindings: Any) -> Any:

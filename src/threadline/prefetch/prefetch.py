@@ -7,12 +7,54 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 T = TypeVar("T")
 
 _THREADS = 2
 _SLOTS = 256
+
+
+class Runner(Protocol):
+    """What runs recalls in the background."""
+
+    def submit(self, work: Callable[[], None]) -> None:
+        """Run it, at once or later; it raises nothing. Once closed, it is dropped."""
+
+    def close(self) -> None:
+        """Begin nothing more."""
+
+
+class DaemonThreads:
+    """Up to two daemon threads: one recall that hangs does not keep the next from being made."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._threads = 0
+        self._closed = False
+
+    def submit(self, work: Callable[[], None]) -> None:
+        """See `Runner.submit`."""
+        with self._lock:
+            if self._closed:
+                return
+            self._waiting.put(work)
+            if self._threads < _THREADS:
+                self._threads += 1
+                threading.Thread(target=self._run, name="threadline-prefetch", daemon=True).start()
+
+    def close(self) -> None:
+        """See `Runner.close`."""
+        with self._lock:
+            self._closed = True
+            for _ in range(self._threads):
+                self._waiting.put(None)
+            self._threads = 0
+
+    def _run(self) -> None:
+        while (work := self._waiting.get()) is not None:
+            work()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +80,15 @@ class Prefetcher(Generic[T]):
 
     A recall that ends late finds its slot replaced, or is asked for with another token: either way nobody is
     served its result, and nobody waits for its thread.
+
+    Args:
+        runner: runs what it is given, at once or later; None: two daemon threads, begun when they are needed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, runner: Runner | None = None) -> None:
         self._lock = threading.Lock()
         self._slots: OrderedDict[Hashable, _Slot[T]] = OrderedDict()
-        self._waiting: queue.SimpleQueue[_Slot[T] | None] = queue.SimpleQueue()
-        self._threads = 0
-        self._closed = False
+        self._runner = runner or DaemonThreads()
 
     def begin(self, token: Token, find: Callable[[], T]) -> None:
         """Have `find` run in the background, unless it already does for this very token."""
@@ -70,11 +113,8 @@ class Prefetcher(Generic[T]):
     def close(self) -> None:
         """Begin nothing more. Threads in the middle of a recall end by themselves."""
         with self._lock:
-            self._closed = True
             self._slots.clear()
-            for _ in range(self._threads):
-                self._waiting.put(None)
-            self._threads = 0
+        self._runner.close()
 
     def _slot(self, token: Token, find: Callable[[], T]) -> _Slot[T]:
         with self._lock:
@@ -86,19 +126,15 @@ class Prefetcher(Generic[T]):
             self._slots.move_to_end(token.session)
             if len(self._slots) > _SLOTS:
                 self._slots.popitem(last=False)
-            self._waiting.put(slot)
-            if self._threads < _THREADS and not self._closed:
-                self._threads += 1
-                threading.Thread(target=self._run, name="threadline-prefetch", daemon=True).start()
-            return slot
+        self._runner.submit(lambda: self._run(slot))
+        return slot
 
-    def _run(self) -> None:
-        while (slot := self._waiting.get()) is not None:
-            with self._lock:
-                current = self._slots.get(slot.token.session) is slot
-            if current:
-                try:
-                    slot.result = slot.find()
-                except BaseException as error:  # noqa: BLE001 - kept for whoever takes the slot, and raised there
-                    slot.error = error
-            slot.ended.set()
+    def _run(self, slot: _Slot[T]) -> None:
+        with self._lock:
+            current = self._slots.get(slot.token.session) is slot
+        if current:
+            try:
+                slot.result = slot.find()
+            except BaseException as error:  # noqa: BLE001 - kept for whoever takes the slot, and raised there
+                slot.error = error
+        slot.ended.set()

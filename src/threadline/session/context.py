@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from threadline.backends.base import Backend
 from threadline.delivery.writer import Writer
 from threadline.documents import Recalled
-from threadline.journal.journal import BankRecord, Journal
+from threadline.journal.journal import Journal
 from threadline.journal.outbox import JournalOutbox
+from threadline.journal.records import BankRecord
 from threadline.prefetch.prefetch import Prefetcher
 from threadline.settings import Settings
 

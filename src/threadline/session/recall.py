@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from threadline.documents import Query, Recalled, Scope
 from threadline.errors import InputError
-from threadline.journal.journal import SessionRecord
+from threadline.journal.records import SessionRecord
 from threadline.session.checks import check_tags, clean_text, is_count
 from threadline.session.context import Context
 

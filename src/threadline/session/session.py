@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Literal, get_args
 
 from threadline.documents import Recalled
 from threadline.errors import InputError, InvalidTurnError
-from threadline.journal.journal import SessionRecord
+from threadline.journal.records import SessionRecord
 from threadline.prefetch.prefetch import Token
 from threadline.session import checks
 from threadline.session.context import Context
 from threadline.session.desk import Desk
 from threadline.session.recall import MAX_TOKENS, check_query, recall_bank, recall_session
+from threadline.session.undo import turns_undone
 from threadline.turns import Identity, Json, Message, Note, Turn
 
 ScopeName = Literal["session", "bank"]
+SwitchReason = Literal["new", "reset", "resume", "branch", "compression"]
 
 
 class Session:
@@ -138,13 +140,64 @@ class Session:
         """
         return self._fork(session, "continuation", None)
 
-    def switch(self, session: str) -> Session:
-        """Go to another session, new or old: what is buffered here is delivered, prefetches made here are void."""
-        target = open_session(self._context, session)
-        if target.id != self.id:
-            self._context.journal.leave(self._record)
-            self._context.writer.wake()
+    def switch(
+        self,
+        session: str | None,
+        *,
+        reason: SwitchReason = "resume",
+        parent: str | None = None,
+        at_turn: int | None = None,
+    ) -> Session:
+        """Go where the host goes. What is buffered here is delivered as this session's; prefetches made here are void.
+
+        It waits for nobody, and takes nothing over from an earlier switch: what is not given is not so. To no session
+        (an empty id, as some hosts say) or to this very one it is no switch, but for what the reason says.
+
+        Args:
+            session: the id of the session that the host goes to, new or old, also one never seen on this machine.
+            reason: `new` and `reset`: a conversation that inherits nothing; `resume`: one that was left, or may have
+                been lived elsewhere; `branch`: see `branch`; `compression`: see `continuation`, or with this
+                session's own id `compress`.
+            parent: where the host says that it comes from. A branch or continuation descends from it (from this
+                session if not given); a new one is only delivered with its name; a resumed one has its parent already.
+            at_turn: for a branch, see there.
+
+        Raises:
+            InputError: an id or the reason cannot be used.
+            LineageError: there is such a session already, with another lineage.
+        """
+        if reason not in get_args(SwitchReason):
+            raise InputError(f"reason must be one of {', '.join(get_args(SwitchReason))}, not {reason!r}.")
+        if session is None or not str(session).strip():
+            return self
+        if session == self.id:
+            return self._stay(reason)
+        if reason in ("branch", "compression"):
+            origin = self if not parent or parent == self.id else open_session(self._context, parent)
+            target = origin._fork(session, "branch" if reason == "branch" else "continuation", at_turn)
+        else:
+            came_from = parent if reason in ("new", "reset") and parent else None
+            target = open_session(self._context, session, predecessor=came_from)
+        self.leave()
         return target
+
+    def leave(self) -> None:
+        """The host goes away from this session without ending it: what is buffered is delivered."""
+        self._context.journal.leave(self._record)
+        self._context.writer.wake()
+
+    def compress(self) -> None:
+        """The host summarised the conversation and goes on under the same id: what is buffered is delivered.
+
+        All of it is still recalled; `compressed_turn` says up to where the host's model has only the summary.
+        """
+        self._context.journal.compress(self._record)
+        self._context.writer.wake()
+
+    @property
+    def compressed_turn(self) -> int:
+        """The last turn that the host summarised away in place; 0 where it never did."""
+        return self._context.journal.compressed_turn(self._record)
 
     def rewind(self, turns: int = 1) -> list[tuple[str, int]]:
         """Take back the last turns (`/undo`): from now on no recall returns them.
@@ -160,9 +213,24 @@ class Session:
         """
         if not checks.is_count(turns):
             raise InputError(f"turns must be a whole number from 1, not {turns!r}.")
-        taken_back = self._context.journal.rewind(self._context.bank, self._record, turns)
-        self._context.writer.wake()
-        return taken_back
+        return self._rewind(turns)
+
+    def rewind_to(self, kept: Sequence[str]) -> list[tuple[str, int]]:
+        """Take back what the host does not have any more, for one that says only that something was undone.
+
+        Args:
+            kept: what the user said in the turns that the host still has, oldest first. The oldest may be missing, as
+                after a compression; none at all takes everything back.
+
+        Returns:
+            (session id, turn number) of what was taken back, the last first; nothing where nothing was undone.
+
+        Raises:
+            UnknownTurnError: the last of them was not said here, so it cannot be told; none is taken back.
+        """
+        desk = Desk(self._context.bank.redact)
+        texts = [desk.text(text) for text in kept]
+        return self._rewind(lambda seen: turns_undone(list(seen), texts, self.id))
 
     def flush(self) -> None:
         """Deliver what is buffered, without waiting for it."""
@@ -246,6 +314,18 @@ class Session:
 
     # Parts of the above
 
+    def _rewind(self, turns: int | Callable[[Iterator[Turn]], int]) -> list[tuple[str, int]]:
+        taken_back = self._context.journal.rewind(self._context.bank, self._record, turns)
+        self._context.writer.wake()
+        return taken_back
+
+    def _stay(self, reason: SwitchReason) -> Session:
+        if reason == "compression":
+            self.compress()
+        elif reason != "resume":
+            self.leave()
+        return self
+
     def _fork(self, session: str, kind: Literal["branch", "continuation"], at_turn: int | None) -> Session:
         if at_turn is not None and at_turn != 0 and not checks.is_count(at_turn):
             raise InputError(f"at_turn must be a whole number from 0, not {at_turn!r}.")
@@ -267,6 +347,7 @@ def open_session(
     identity: Identity | None = None,
     tags: Sequence[str] | None = None,
     metadata: Mapping[str, Json] | None = None,
+    predecessor: str | None = None,
 ) -> Session:
     """The session of that id, made when new."""
     if identity is not None and not isinstance(identity, Identity):
@@ -277,6 +358,7 @@ def open_session(
         identity,
         None if tags is None else checks.check_tags(tags),
         None if metadata is None else Desk(context.bank.redact).metadata(metadata),
+        None if predecessor is None else checks.check_id(predecessor),
     )
     return Session(context, record)
 
