@@ -6,10 +6,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+HINDSIGHT := .venv-hindsight
+HERMES := .venv-hermes
 DATA ?= ../shared/data
 KILLS ?= 5000
+SEEDS ?= 20000
 
-.PHONY: help demo test lint format types unit crash bench bench-quality docs lock clean
+.PHONY: help demo test lint format types unit crash simulate hindsight faults bench bench-quality docs lock clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +47,26 @@ format: $(READY) ## Put the code in order
 crash: $(READY) ## Kill a real process thousands of times (KILLS=n)
 	@$(BIN)/python -m tests.crash --kills $(KILLS)
 
+simulate: $(READY) ## Live through thousands of seeded programs of events, faults and deaths (SEEDS=n)
+	@$(BIN)/python -m tests.simulation --seeds $(SEEDS)
+
+$(HINDSIGHT)/.ready: Makefile
+	$(PYTHON) -m venv $(HINDSIGHT)
+	$(HINDSIGHT)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  'hindsight-api-slim[embedded-db,local-onnx]==1.1.0'
+	@touch $@
+
+hindsight: $(READY) $(HINDSIGHT)/.ready ## Hold delivery to its contract on a real Hindsight server, killed again and again
+	@THREADLINE_HINDSIGHT_PYTHON=$(HINDSIGHT)/bin/python $(BIN)/pytest -m hindsight tests/hindsight
+
+$(HERMES)/.ready: Makefile
+	$(PYTHON) -m venv $(HERMES)
+	$(HERMES)/bin/python -m pip install --quiet --disable-pip-version-check hermes-agent==0.19.0 hindsight-client==1.1.0
+	@touch $@
+
+faults: $(READY) $(HERMES)/.ready ## What each fault does to the provider bundled with hermes-agent, and to us; write docs/faults.md
+	@$(BIN)/python -m benchmarks.faults --hermes-python $(HERMES)/bin/python --write docs/faults.md
+
 bench: $(READY) ## Measure speed, memory and disk; write docs/performance.md
 	@$(BIN)/python -m benchmarks.speed
 
@@ -61,4 +84,4 @@ lock: ## Lock the development dependencies anew
 	rm -rf .venv-lock
 
 clean: ## Remove what was made
-	rm -rf .venv .venv-lock .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
+	rm -rf .venv .venv-lock $(HINDSIGHT) $(HERMES) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build

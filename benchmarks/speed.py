@@ -6,6 +6,7 @@ python -m benchmarks.speed <part> [...]    one part, printed as JSON
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import platform
@@ -25,6 +26,7 @@ from benchmarks.page import write_section
 from benchmarks.talk import messages, questions
 
 SIZES = (1_000, 10_000, 100_000)
+OUTAGE_SECONDS = "120"
 TURNS = {"process": 4_000, "power": 800}
 
 
@@ -101,6 +103,51 @@ def add_turn(durability: str, threads: str, pace: str) -> dict[str, Any]:
     shutil.rmtree(home, ignore_errors=True)
     p50, p99 = quantiles(taken, 0.5, 0.99)
     return {"p50_ms": p50, "p99_ms": p99, "turns_per_s": round(len(taken) / elapsed)}
+
+
+def outage(seconds: str) -> dict[str, Any]:
+    """A backend that hangs for so long: what the host feels, how it leaves, and what the next start delivers."""
+    from threadline import Memory
+    from threadline.testing import FakeBackend, Fault
+
+    home = tempfile.mkdtemp()
+    backend = FakeBackend(faults=[Fault("retain", gate=threading.Event())])
+    memory = Memory.open(home, backend=backend, retain_every_n_turns=4)
+    adds: list[float] = []
+    switches: list[float] = []
+    talk = messages()
+    said: dict[str, list[str]] = {}
+    session = memory.session("s0")
+    until = time.perf_counter() + float(seconds)
+    while time.perf_counter() < until:
+        for _ in range(10):
+            user = next(talk)
+            said.setdefault(session.id, []).append(user)
+            adds.append(timed(functools.partial(session.add_turn, user=user)))
+            threading.Event().wait(0.005)
+        target = f"s{len(switches) + 1}"
+        began = time.perf_counter()
+        session = session.switch(target, reason="new", parent=session.id)
+        switches.append(time.perf_counter() - began)
+    closing = timed(lambda: memory.close(3))
+    with Memory.open(home, backend=FakeBackend(state=backend.state)) as again:
+        recovery = timed(lambda: again.flush(600))
+    held = {name: [text for _, text in backend.texts("default", f"session:{name}")] for name in said}
+    shutil.rmtree(home)
+    add_p50, add_p99 = quantiles(adds, 0.5, 0.99)
+    switch_p50, switch_p99 = quantiles(switches, 0.5, 0.99)
+    return {
+        "hung_s": float(seconds),
+        "turns": len(adds),
+        "add_p50_ms": add_p50,
+        "add_p99_ms": add_p99,
+        "switches": len(switches),
+        "switch_p50_ms": switch_p50,
+        "switch_p99_ms": switch_p99,
+        "close_s": round(closing, 2),
+        "delivered_at_the_next_start_s": round(recovery, 2),
+        "all_there_in_order": held == said,
+    }
 
 
 def retain(embedder: str) -> dict[str, Any]:
@@ -182,6 +229,7 @@ def recall(home: str) -> dict[str, Any]:
 
 PARTS: dict[str, Callable[..., dict[str, Any]]] = {
     "add_turn": add_turn,
+    "outage": outage,
     "retain": retain,
     "build": build,
     "recall": recall,
@@ -205,6 +253,7 @@ def main() -> None:
             rhythm = "flat out" if pace == "0" else f"a turn each {pace} ms"
             name = f"{durability}, {threads} thread{'s' * (threads != '1')}, {rhythm}"
             figures["add_turn"][name] = run("add_turn", durability, threads, pace)
+    figures["outage"] = run("outage", OUTAGE_SECONDS)
     for embedder in ("none", "minilm"):
         figures["retain"][embedder] = run("retain", embedder)
     for size in SIZES:
@@ -233,6 +282,13 @@ def page(figures: dict[str, Any]) -> str:
             for name, row in figures["add_turn"].items()
         ],
         "",
+        "### A backend that hangs",
+        "",
+        f"For {figures['outage']['hung_s']:g} s, in batches of 4, with a switch to a new session after every ten",
+        "turns; the memory is then closed within 3 s, and opened again on a backend that works.",
+        "",
+        *outage_table(figures["outage"]),
+        "",
         "### Turns said and delivered (embedded engine, each turn a delivery of its own)",
         "",
         "| embedder | turns/s | MB on disk per 1,000 turns (journal and bank) | of that, the text itself once |",
@@ -256,6 +312,19 @@ def page(figures: dict[str, Any]) -> str:
         "questions are embedded for real. The first recall loads the model.",
     ]
     return "\n".join(lines)
+
+
+def outage_table(row: dict[str, Any]) -> list[str]:
+    """What the host felt of an outage."""
+    return [
+        "| what | figure |",
+        "|---|---|",
+        f"| `add_turn` p50, p99 | {row['add_p50_ms']} ms, {row['add_p99_ms']} ms ({row['turns']:,} turns) |",
+        f"| `switch` p50, p99 | {row['switch_p50_ms']} ms, {row['switch_p99_ms']} ms ({row['switches']:,} switches) |",
+        f"| `close` | {row['close_s']} s |",
+        f"| everything delivered at the next start | {row['delivered_at_the_next_start_s']} s |",
+        f"| all there, once, in order | {'yes' if row['all_there_in_order'] else 'NO'} |",
+    ]
 
 
 def machine() -> str:

@@ -229,11 +229,11 @@ def test_attribute_a_late_turn_to_the_session_it_was_said_in(memory: Memory, bac
 
 def test_say_how_far_a_compression_in_place_went(memory: Memory, backend: FakeBackend) -> None:
     session = memory.session("s")
-    assert session.compressed_turn == 0
+    assert session.compressed_turn() == 0
     say(session, "one", "two")
     session.compress()
     say(session, "three")
-    assert session.compressed_turn == 2
+    assert session.compressed_turn() == 2
     assert memory.flush()
     assert [texts(batch) for batch in retained(backend)] == [["one", "two"], ["three"]]
     assert {found.text for found in session.recall("one two three", limit=9)} == {"one", "two", "three"}
@@ -280,8 +280,9 @@ def test_return_by_the_deadline_and_deliver_at_the_next_start_in_order(tmp_path:
     began = time.monotonic()
     memory.close(seconds=1.5)
     assert time.monotonic() - began < 5
-    backend.retain(retained(backend)[0])  # what was under way arrives, late
-    with Memory.open(tmp_path, backend=FakeBackend(state=backend.state)) as again:
+    late = FakeBackend(state=backend.state)
+    late.retain(retained(backend)[0])  # what was under way arrives after all
+    with Memory.open(tmp_path, backend=late) as again:
         assert again.flush()
     assert [text for _, text in backend.texts("default", "session:s")] == ["one", "two", "three"]
 

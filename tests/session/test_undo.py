@@ -12,7 +12,7 @@ from threadline import Memory, Message, Session, Turn, UnknownTurnError
 from threadline.session.undo import turns_undone
 from threadline.testing import FakeBackend
 
-SECRET = "my key is sk-ant-api03-aBcDeFgHiJkLmNoPqRsTuVwXyZ0123456789aBcDeFgHiJkLmNoPqRsTuVwXyZ0123456789AA"
+KEYED = "my key is sk-ant-api03-aBcDeFgHiJkLmNoPqRsTuVwXyZ0123456789aBcDeFgHiJkLmNoPqRsTuVwXyZ0123456789AA"
 WHEN = datetime(2026, 1, 2, tzinfo=UTC)
 
 
@@ -56,13 +56,13 @@ def session(tmp_path: Path) -> Iterator[Session]:
 
 def test_take_back_what_the_host_has_no_more(session: Session) -> None:
     for text in (
-        SECRET,
+        KEYED,
         "two",
         "three",
     ):
         session.add_turn(user=text, assistant="yes")
-    assert session.rewind_to([SECRET]) == [("s", 3), ("s", 2)]
-    assert session.rewind_to([SECRET]) == []
+    assert session.rewind_to([KEYED]) == [("s", 3), ("s", 2)]
+    assert session.rewind_to([KEYED]) == []
     assert len(session.history()) == 1
 
 

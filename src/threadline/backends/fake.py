@@ -119,10 +119,12 @@ class FakeBackend:
         return BankFigures(len(documents), passages, passages, 0, 0)
 
     def close(self) -> None:
-        """End every call that hangs with `ClosedError`."""
+        """End every call that hangs with `ClosedError`, and take no other."""
         self._closed.set()
 
     def _call(self, verb: Verb, what: object, apply: Callable[[], None]) -> None:
+        if self._closed.is_set():
+            raise ClosedError("The fake backend was closed; make another one with its state.")
         with self._lock:
             self.calls.append((verb, what))
             at = next((at for at, fault in enumerate(self.faults) if fault.verb in (None, verb)), None)
@@ -145,7 +147,13 @@ class FakeBackend:
         held = self.state.banks.setdefault(batch.bank, {}).setdefault(batch.document, [])
         if not self.capabilities.appends:
             held.clear()
-        held += [p for p in batch.passages if (batch.bank, batch.document, p.turn) not in self.state.removed]
+        # A turn forgotten between two attempts changes the key, and the rest of the batch is there already.
+        there = {(p.turn, p.position) for p in held} if self.capabilities.idempotent_retain else set()
+        held += [
+            p
+            for p in batch.passages
+            if (batch.bank, batch.document, p.turn) not in self.state.removed and (p.turn, p.position) not in there
+        ]
 
     def _remove(self, removal: Removal) -> None:
         documents = self.state.banks.get(removal.bank, {})
@@ -182,7 +190,7 @@ def in_scope(scope: Scope, document: str, turn: int) -> bool:
     if scope.documents is None:
         return turn not in scope.hidden.get(document, ())
     span: Span | None = scope.documents.get(document)
-    return span is not None and turn <= (span.last_turn or turn) and turn not in span.hidden
+    return span is not None and (span.last_turn is None or turn <= span.last_turn) and turn not in span.hidden
 
 
 def _within(query: Query, found: list[Recalled]) -> list[Recalled]:

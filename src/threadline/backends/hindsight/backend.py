@@ -18,6 +18,7 @@ from threadline.backends.hindsight.rendering import (
     bank_id,
     document_id,
     is_of,
+    is_ours,
     is_seen,
     operation_id,
     session_tag,
@@ -105,10 +106,17 @@ class HindsightBackend:
                     self._wire.delete_document(bank, name)
 
     def forget_bank(self, bank: str) -> None:
-        """Delete the bank on the server."""
+        """Delete everything that Threadline wrote to the bank; and the bank, if nobody else wrote to it."""
+        name = bank_id(bank)
         with _Doubt(self):
-            self._wire.delete_bank(bank_id(bank))
-        self._banks.discard(bank_id(bank))
+            found = self._wire.documents(name)
+            ours = [document for document in found if is_ours(document)]
+            if len(ours) == len(found):
+                self._wire.delete_bank(name)
+            else:
+                for document in ours:
+                    self._wire.delete_document(name, document)
+        self._banks.discard(name)
 
     def recall(self, bank: str, query: Query) -> list[Recalled]:
         """Find memories. Those that tell of anything outside the query's scope are left out."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import CancelledError
@@ -112,8 +113,10 @@ class ClientWire:
 
         return self._call(ask, _BRIEF_SECONDS, missing=False)
 
-    def documents(self, bank: str, tag: str) -> list[str]:
-        """See `Wire.documents`."""
+    def documents(self, bank: str, tag: str | None = None) -> list[str]:
+        """See `Wire.documents`. The client (1.1.0) quotes no query: for some tags all documents are looked at."""
+        if tag is not None and not re.fullmatch(r"[\w:.@/-]+", tag, re.ASCII):
+            tag = None
 
         async def ask(client: Hindsight) -> list[str]:
             names: list[str] = []
@@ -121,8 +124,8 @@ class ClientWire:
                 page = await _json(
                     client.documents.list_documents_without_preload_content(
                         bank,
-                        tags=[tag],
-                        tags_match="any_strict",
+                        tags=None if tag is None else [tag],
+                        tags_match=None if tag is None else "any_strict",
                         limit=_PAGE,
                         offset=len(names),
                         _request_timeout=_BRIEF_SECONDS,
@@ -206,7 +209,8 @@ class ClientWire:
     ) -> T:
         """Run a request on the loop, for so many seconds at most; `missing` is the answer where it says 404."""
         seconds = self._options.timeout if seconds is None else seconds
-        future = asyncio.run_coroutine_threadsafe(self._run(request, seconds), self._running())
+        loop = self._running()
+        future = asyncio.run_coroutine_threadsafe(self._run(request, seconds), loop)
         try:
             return future.result(seconds + _GRACE_SECONDS)
         except (asyncio.CancelledError, CancelledError, TimeoutError) as error:
@@ -226,11 +230,11 @@ class ClientWire:
             # The client's own time-out is the same for every route, and no bound on making the connection.
             return await asyncio.wait_for(request(self._opened()), seconds)
         except ApiException as error:
-            raise _translated(error.status or 0, error.body or error.reason, error.headers, url) from (
+            raise translated(error.status or 0, error.body or error.reason, error.headers, url) from (
                 _NotFoundError() if error.status == 404 else error
             )
         except _StatusError as error:
-            raise _translated(error.status, error.body, error.headers, url) from (
+            raise translated(error.status, error.body, error.headers, url) from (
                 _NotFoundError() if error.status == 404 else error
             )
         except aiohttp.ClientConnectorError as error:
@@ -319,7 +323,7 @@ def _reflection(request: Mapping[str, Any]) -> dict[str, Any]:
     return renamed
 
 
-def _translated(status: int, body: object, headers: Mapping[str, str] | None, url: str) -> BackendError:
+def translated(status: int, body: object, headers: Mapping[str, str] | None, url: str) -> BackendError:
     """What a status means for a delivery: try again, or give it up."""
     detail = _detail(body)
     match status:

@@ -8,6 +8,7 @@ which turns it tells of, and a recall leaves out exactly what its scope does not
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -51,6 +52,11 @@ def is_of(name: str, document: str) -> bool:
     """Whether a document of this id holds a batch of the document."""
     stem, mark, number = name.rpartition("#")
     return name == document or (mark == "#" and number.isdigit() and stem == document)
+
+
+def is_ours(name: str) -> bool:
+    """Whether a document of this id was written by Threadline, and not by another program that shares the bank."""
+    return re.fullmatch(r"session:.+#\d+|note:.+", name, re.DOTALL) is not None
 
 
 def operation_id(bank: str, item: Mapping[str, Any]) -> str:

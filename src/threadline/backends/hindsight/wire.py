@@ -62,8 +62,8 @@ class Wire(Protocol):
     def has_document(self, bank: str, document: str) -> bool:
         """Whether there is such a document."""
 
-    def documents(self, bank: str, tag: str) -> list[str]:
-        """The ids of the documents with a tag."""
+    def documents(self, bank: str, tag: str | None = None) -> list[str]:
+        """The ids of at least the documents with a tag; None: of all. An unknown bank is empty."""
 
     def delete_document(self, bank: str, document: str) -> None:
         """Delete a document and every memory made from it."""
