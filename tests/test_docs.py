@@ -2,24 +2,37 @@
 
 import inspect
 import re
-from dataclasses import fields
+from dataclasses import Field, fields
 from pathlib import Path
 
 import pytest
 
 import threadline
 from threadline import Settings, errors
+from threadline.backends.hindsight import HindsightOptions
 
 DOCS = Path(__file__).parent.parent / "docs"
 README = DOCS.parent / "README.md"
 
 
 @pytest.mark.parametrize("setting", [field for field in fields(Settings) if field.name != "home"], ids=lambda f: f.name)
-def test_describe_every_setting(setting: object) -> None:
-    name, default = setting.name, setting.default  # type: ignore[attr-defined]
-    shown = {None: "unset"}.get(default, f"{default:g}" if isinstance(default, int | float) else f"`{default}`")
-    row = f"| `{name}` | `THREADLINE_{name.upper()}` | {shown} |"
+def test_describe_every_setting(setting: Field[object]) -> None:
+    name, default = setting.name, getattr(Settings(), setting.name)
+    shown = f"{default:g}" if isinstance(default, int | float) else f"`{default}`"
+    variable = "" if isinstance(default, dict) else f"`THREADLINE_{name.upper()}` "  # no table in a variable
+    row = f"| `{name}` | {variable}| {'unset' if default is None else shown} |"
     assert row in (DOCS / "settings.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("option", [field.name for field in fields(HindsightOptions)])
+def test_describe_every_option_of_the_hindsight_backend(option: str) -> None:
+    rows = [line for line in (DOCS / "hindsight.md").read_text("utf-8").splitlines() if line.startswith("| `")]
+    assert any(f"`{option}`" in row.split("|")[1] for row in rows)
+
+
+@pytest.mark.parametrize("flag", [field.name for field in fields(threadline.Capabilities)])
+def test_describe_every_capability(flag: str) -> None:
+    assert f"| `{flag}` |" in (DOCS / "backends.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize(
@@ -45,3 +58,9 @@ def test_run_the_example_of_the_readme(tmp_path: Path, capsys: pytest.CaptureFix
     code = found[1].replace("~/.threadline", str(tmp_path))
     exec(compile(code, "README.md", "exec"), {})  # noqa: S102 - our own example
     assert "Lisbon" in capsys.readouterr().out
+
+
+def test_run_the_example_of_a_fake_backend(tmp_path: Path) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (DOCS / "backends.md").read_text("utf-8"), re.DOTALL)
+    (code,) = [block for block in blocks if "FakeBackend(" in block]
+    exec(compile(code.replace("/tmp/demo", str(tmp_path)), "backends.md", "exec"), {})  # noqa: S102, S108 - ours

@@ -106,6 +106,23 @@ def test_wait_no_longer_than_the_time_out(server: HttpHindsight, kind: Kind) -> 
     assert [text.count("one") for text in server.fake.texts("b").values()] == [1]
 
 
+def test_recall_no_longer_than_its_own_time_out(server: HttpHindsight) -> None:
+    server.faults.append(Fault("POST .*/recall$", "hang"))
+    options = HindsightOptions(server.url, timeout=60.0, recall_timeout=0.3)
+    backend = HindsightBackend(ClientWire(options), options)
+    with pytest.raises(BackendUnavailableError, match="did not answer in time"):
+        backend.recall("b", Query("one"))
+    backend.close()
+
+
+def test_ask_a_busy_server_once(server: HttpHindsight, backend: HindsightBackend) -> None:
+    """Whether and when to try again is delivery's to say, or the host's: the client keeps nobody waiting for it."""
+    server.faults.append(Fault("POST .*/recall$", "status", status=503, headers={"Retry-After": "1"}))
+    with pytest.raises(BackendUnavailableError):
+        backend.recall("b", Query("one"))
+    assert len(server.seen) == 1
+
+
 def test_say_that_nobody_listens(server: HttpHindsight, backend: HindsightBackend) -> None:
     server.stop_listening()
     with pytest.raises(BackendUnavailableError, match=r"cannot be reached at .*is it running"):

@@ -166,6 +166,16 @@ def test_see_what_lies_wholly_within_the_scope(scope: Scope, seen: bool) -> None
     assert not is_seen(observation, {}, scope), "nobody says what it was made from"
 
 
+def test_see_an_observation_only_where_all_it_was_made_from_is_seen() -> None:
+    facts = {
+        "m1": result(to_item(BATCH, OPTIONS), text="a fact"),
+        "m2": result(to_item(replace(BATCH, document="session:s2", session="s2"), OPTIONS), text="another"),
+    }
+    observation = {"id": "o", "text": "They moved", "type": "observation", "source_fact_ids": ["m1", "m2"]}
+    assert is_seen(observation, facts, Scope(documents={"session:s1": Span(), "session:s2": Span()}))
+    assert not is_seen(observation, facts, Scope(documents={"session:s1": Span()}))
+
+
 def test_cut_a_batch_at_the_fork_where_the_server_cut_it() -> None:
     item = to_item(replace(BATCH, passages=BATCH.passages[:2]), OPTIONS)
     chunk = result(to_item(BATCH, OPTIONS), text=item["content"])

@@ -168,7 +168,7 @@ class ClientWire:
                 [result.to_dict() for result in answer.results], {name: fact.to_dict() for name, fact in facts.items()}
             )
 
-        return self._call(ask, missing=Found())
+        return self._call(ask, self._options.recall_timeout, missing=Found())
 
     def reflect(self, bank: str, request: Mapping[str, Any]) -> Found:
         """See `Wire.reflect`."""

@@ -24,6 +24,7 @@ class HindsightOptions:
         url: where the server is.
         api_key: its key; also read from HINDSIGHT_API_KEY, and better kept there than in a file.
         timeout: how long one request, or one retain with its processing, may take, in seconds.
+        recall_timeout: how long one recall may take: somebody waits for it.
         budget: how thoroughly the server recalls: `low`, `mid` or `high`.
         types: which kinds of memory are recalled, of `world`, `experience` and `observation`; empty: all.
         context: what the server is told that a conversation is.
@@ -35,6 +36,7 @@ class HindsightOptions:
     url: str
     api_key: str | None = None
     timeout: float = 120.0
+    recall_timeout: float = 15.0
     budget: Budget = "mid"
     types: tuple[str, ...] = ()
     context: str = "conversation between an agent and its user"
@@ -132,6 +134,7 @@ def _scopes(value: Any) -> str | tuple[tuple[str, ...], ...]:
 _PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "url": _url,
     "timeout": _seconds,
+    "recall_timeout": _seconds,
     "budget": _budget,
     "types": _texts,
     "observation_scopes": _scopes,
