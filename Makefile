@@ -61,7 +61,7 @@ hindsight: $(READY) $(HINDSIGHT)/.ready ## Hold delivery to its contract on a re
 
 $(HERMES)/.ready: Makefile
 	$(PYTHON) -m venv $(HERMES)
-	$(HERMES)/bin/python -m pip install --quiet --disable-pip-version-check hermes-agent==0.19.0 hindsight-client==1.1.0
+	$(HERMES)/bin/python -m pip install --quiet --disable-pip-version-check hermes-agent==0.19.0 hindsight-client==0.6.1
 	@touch $@
 
 faults: $(READY) $(HERMES)/.ready ## What each fault does to the provider bundled with hermes-agent, and to us; write docs/faults.md
