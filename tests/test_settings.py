@@ -71,4 +71,4 @@ def test_leave_a_home_that_is_a_file_to_whoever_opens_it(tmp_path: Path) -> None
 
 
 def test_tell_the_type_checker_of_every_setting() -> None:
-    assert set(Given.__annotations__) == {field.name for field in fields(Settings)} - {"home", "bank"}
+    assert set(Given.__annotations__) == {field.name for field in fields(Settings)} - {"home", "bank", "backend"}

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from threadline.aio import AsyncMemory, AsyncSession
 
 from threadline.backends.base import Backend, BankFigures, Capabilities
+from threadline.backends.probe import Probe
 from threadline.documents import Batch, Passage, Query, Reason, Recalled, Reflection, Removal, Run, Scope, Span
 from threadline.errors import (
     BackendError,
@@ -44,11 +45,13 @@ from threadline.errors import (
     StorageReadOnlyError,
     ThreadlineError,
     TranscriptError,
+    UnknownDeliveryError,
     UnknownSessionError,
     UnknownTurnError,
     UnsupportedError,
 )
-from threadline.journal.figures import BankStatus
+from threadline.journal.deliveries import Delivery
+from threadline.journal.figures import BankStatus, SessionStatus
 from threadline.journal.records import SessionSummary
 from threadline.memory import Memory
 from threadline.proof import Proof, Trace
@@ -71,6 +74,7 @@ __all__ = [
     "Capabilities",
     "ClosedError",
     "DeadlineError",
+    "Delivery",
     "EmbedderError",
     "ForgottenError",
     "Identity",
@@ -84,6 +88,7 @@ __all__ = [
     "NewerVersionError",
     "Note",
     "Passage",
+    "Probe",
     "Proof",
     "Query",
     "Reason",
@@ -93,6 +98,7 @@ __all__ = [
     "Run",
     "Scope",
     "Session",
+    "SessionStatus",
     "SessionSummary",
     "Settings",
     "SettingsError",
@@ -106,6 +112,7 @@ __all__ = [
     "Trace",
     "TranscriptError",
     "Turn",
+    "UnknownDeliveryError",
     "UnknownSessionError",
     "UnknownTurnError",
     "UnsupportedError",

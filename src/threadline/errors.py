@@ -7,6 +7,7 @@
     |   |-- InvalidTurnError       a turn or note with nothing in it, or larger than the limit
     |   |-- UnknownSessionError    no such session in this bank
     |   |-- UnknownTurnError       no such turn in this session
+    |   |-- UnknownDeliveryError   no such delivery of this bank
     |   |-- LineageError           a session that would become its own ancestor, or has another parent already
     |   |-- ForgottenError         a turn or session that was forgotten and may not come back
     |   |-- TranscriptError        a transcript file that cannot be read, with the place of the fault
@@ -55,6 +56,10 @@ class UnknownSessionError(InputError):
 
 class UnknownTurnError(InputError):
     """No such turn in this session."""
+
+
+class UnknownDeliveryError(InputError):
+    """No such delivery of this bank."""
 
 
 class LineageError(InputError):

@@ -14,11 +14,13 @@ from typing import Self, Unpack
 
 from threadline.backends.base import Backend
 from threadline.backends.plugins import open_backend
+from threadline.backends.probe import Probe, probe
 from threadline.delivery.writer import Writer
-from threadline.documents import Recalled
+from threadline.documents import Recalled, Reflection
 from threadline.errors import ClosedError, DeadlineError, InputError
-from threadline.journal import forgetting
-from threadline.journal.figures import BankStatus, bank_status
+from threadline.journal import deliveries, forgetting
+from threadline.journal.deliveries import Delivery, DeliveryState
+from threadline.journal.figures import BankStatus, SessionStatus, bank_status, session_statuses
 from threadline.journal.journal import Journal
 from threadline.journal.outbox import JournalOutbox
 from threadline.journal.records import SessionSummary
@@ -26,7 +28,7 @@ from threadline.prefetch.prefetch import Prefetcher
 from threadline.proof import Proof, search
 from threadline.session.checks import check_bank
 from threadline.session.context import Context
-from threadline.session.recall import MAX_TOKENS, check_query, recall_bank
+from threadline.session.recall import MAX_TOKENS, check_query, recall_bank, reflect_bank
 from threadline.session.session import Session, add_note, open_session
 from threadline.settings import Given, Settings
 from threadline.turns import Identity, Json, Note
@@ -185,8 +187,13 @@ class Memory:
         context = self._alive()
         query = check_query(query, max_tokens, limit)
         if fresh:
-            self.flush(self._settings.fresh_seconds)
+            context.journal.close_batches(bank=context.bank)
+            context.wait_for_delivery(self._settings.fresh_seconds)
         return recall_bank(context, query, max_tokens, limit, tags)
+
+    def reflect(self, query: str, *, max_tokens: int = MAX_TOKENS, tags: Sequence[str] = ()) -> Reflection:
+        """Have the backend answer a question from the whole bank. The arguments are those of `Session.reflect`."""
+        return reflect_bank(self._alive(), query, max_tokens, tags)
 
     def notes(self) -> list[Note]:
         """Every note of the bank, in order."""
@@ -218,20 +225,85 @@ class Memory:
 
     # Delivery
 
-    def flush(self, seconds: float = 30.0) -> bool:
+    def flush(self, seconds: float = 30.0, *, hurry: bool = True) -> bool:
         """Deliver everything said so far, and wait for it.
+
+        Args:
+            hurry: try at once what rests after a failure. Without it a backend that is down is left alone for as long
+                as it would be otherwise: for a caller that waits a little, looks, and waits again.
 
         Returns:
             Whether it is all delivered; False when `seconds` were not enough (it goes on).
         """
         context = self._alive()
         context.journal.close_batches(bank=context.bank)
+        if hurry:
+            context.writer.hurry()
         return context.wait_for_delivery(seconds)
 
     def status(self) -> BankStatus:
         """How the bank and its delivery are."""
         context = self._alive()
         return bank_status(context.journal, context.bank, context.writer.trouble, context.backend)
+
+    def session_statuses(self) -> list[SessionStatus]:
+        """How each session of the bank and its delivery are, oldest first."""
+        context = self._alive()
+        return session_statuses(context.journal, context.bank)
+
+    def probe(self, seconds: float = 10.0) -> Probe:
+        """Write a note to the backend, recall it and remove it: whether it works, and how fast.
+
+        The note is in no journal. While the probe lasts, a recall over the whole bank may find it.
+
+        Args:
+            seconds: how long it may take.
+        """
+        context = self._alive()
+        return probe(context.backend, context.bank.name, seconds, context.writer.sending)
+
+    def deliveries(self, states: Sequence[DeliveryState] = deliveries.PENDING) -> list[Delivery]:
+        """What is on its way to the backend, and what the backend refused for good, oldest first.
+
+        Args:
+            states: some of `waiting`, `done`, `dead` and `dropped`.
+        """
+        context = self._alive()
+        return deliveries.deliveries(context.journal, context.bank, states)
+
+    def retry(self, *ids: int) -> int:
+        """Have deliveries tried again that were refused for good or given up, and at once those that rest.
+
+        Args:
+            ids: which; none: every dead letter, but for an order to empty the bank that came too late.
+
+        Returns:
+            How many wait again. `flush` waits for them.
+
+        Raises:
+            UnknownDeliveryError: there is none of that id; nothing was changed.
+            InputError: one was delivered, or must not be carried any more; nothing was changed.
+        """
+        context = self._alive()
+        retried = deliveries.retry(context.journal, context.bank, ids or None)
+        context.writer.hurry()
+        return retried
+
+    def drop(self, *ids: int) -> int:
+        """Give deliveries up that wait, or were refused for good: they are not carried any more.
+
+        What they carry stays in the journal; `retry`, or a rebuild from the journal, delivers it after all. To drop the
+        order to take something out leaves that in the backend.
+
+        Returns:
+            How many were given up; one that was already is no error.
+
+        Raises:
+            UnknownDeliveryError: there is none of that id; nothing was changed.
+            InputError: one was delivered, or is being carried just now; nothing was changed.
+        """
+        context = self._alive()
+        return deliveries.drop(context.journal, context.bank, ids)
 
     def close(self, seconds: float | None = None) -> None:
         """Deliver what can be delivered in time, and let go of everything. Calling it twice is no error.

@@ -78,7 +78,7 @@ class Settings:
 
 
 class Given(TypedDict, total=False):
-    """The settings that `Memory.open` takes by name, for the type checker: those of `Settings` but home and bank."""
+    """The settings that `Memory.open` takes by name and has no argument for, for the type checker."""
 
     backend_options: Mapping[str, Any] | None
     durability: Durability | None

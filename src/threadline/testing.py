@@ -201,8 +201,8 @@ class BackendContract:
         found = {one.session for one in backend.recall(bank, Query("pipit"))}
         assert found == {"a/b", "../x", "a%2Fb", "ü ñ 日本", "a#1", "a?b=c"}
         if backend.capabilities.deletes:
-            for name in found:
-                backend.forget(Removal(bank, f"session:{name}"))
+            for session in found:
+                backend.forget(Removal(bank, f"session:{session}"))
             assert backend.recall(bank, Query("pipit")) == []
 
     def test_close_twice(self, backend: Backend) -> None:

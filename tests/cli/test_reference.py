@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 from threadline import Settings
@@ -16,14 +18,26 @@ def test_the_page_is_current() -> None:
     assert (DOCS / "cli.md").read_text("utf-8") == reference(), "write it anew with: make docs"
 
 
-@pytest.mark.parametrize("name", list(app.commands))
-def test_every_command_and_option_is_on_the_page(name: str) -> None:
+def _every(group: click.Group, path: str = "threadline") -> Iterator[tuple[str, click.Command]]:
+    for name, command in group.commands.items():
+        yield f"{path} {name}", command
+        if isinstance(command, click.Group):
+            yield from _every(command, f"{path} {name}")
+
+
+@pytest.mark.parametrize(("name", "command"), list(_every(app)))
+def test_every_command_and_option_is_on_the_page(name: str, command: click.Command) -> None:
     page = (DOCS / "cli.md").read_text("utf-8")
-    _, _, section = page.partition(f"## threadline {name}\n")
-    section, _, _ = section.partition("\n## ")
+    _, _, section = page.partition(f"# {name}\n")
+    section, _, _ = section.partition("\n##")
     assert section
-    for param in app.commands[name].params:
-        assert param.opts[-1] in section or (param.name or "").upper() in section
+    for param in command.params:
+        assert param.opts[-1] in section or (param.metavar or param.name or "").upper() in section
+
+
+def test_the_commands_of_a_group_are_below_it() -> None:
+    headings = [line for line in reference().splitlines() if line.startswith("#")]
+    assert headings[headings.index("## threadline outbox") + 1] == "### threadline outbox list"
 
 
 @pytest.mark.parametrize("field", dataclasses.fields(Settings), ids=lambda field: field.name)

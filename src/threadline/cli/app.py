@@ -12,7 +12,8 @@ from threadline.cli.archives import export
 from threadline.cli.demonstration import demo
 from threadline.cli.forgetting import forget
 from threadline.cli.memories import recall, retain
-from threadline.cli.options import Options, examples, shared_options
+from threadline.cli.options import Commands, Options, examples, shared_options
+from threadline.cli.outbox import outbox
 from threadline.cli.output import printable, say_json
 from threadline.cli.sessions import sessions, show
 from threadline.cli.transcripts import import_
@@ -23,12 +24,8 @@ from threadline.errors import ThreadlineError
 ERROR, INTERRUPTED = 1, 130
 
 
-class App(click.Group):
-    """The commands in the order in which they are met, and one way to end for all of them."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - as click calls it
-        """As they were added, not by name."""
-        return list(self.commands)
+class App(Commands):
+    """All commands, and one way to end for all of them."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; what goes wrong becomes one line and an exit code."""
@@ -80,5 +77,5 @@ def app() -> None:
     """
 
 
-for each in (import_, recall, retain, sessions, show, status, forget, export, rebuild, demo):
+for each in (import_, recall, retain, sessions, show, status, outbox, forget, export, rebuild, demo):
     app.add_command(each)

@@ -33,11 +33,11 @@ def export(options: Options, output: Path | None) -> None:
         raise click.UsageError("An export is JSON lines already; --json goes with --output.")
     with options.journal() as (journal, bank), contextlib.closing(archive.write(journal, bank)) as lines:
         if output is None:
-            _write(sys.stdout.buffer, lines)
+            write_lines(sys.stdout.buffer, lines)
             return
         try:
-            with _private(output) as file:
-                written = _write(file, lines)
+            with private_file(output) as file:
+                written = write_lines(file, lines)
         except OSError as error:
             raise os_error(error, output) from error
     if options.json:
@@ -46,7 +46,8 @@ def export(options: Options, output: Path | None) -> None:
         say(f"{output}: {count(written, 'line')} of bank {bank.name}.", err=True)
 
 
-def _write(file: BinaryIO, lines: Iterable[str]) -> int:
+def write_lines(file: BinaryIO, lines: Iterable[str]) -> int:
+    """Write lines that end in a line break; returns how many."""
     written = 0
     for line in lines:
         write_all(file, line.encode())
@@ -56,7 +57,7 @@ def _write(file: BinaryIO, lines: Iterable[str]) -> int:
 
 
 @contextlib.contextmanager
-def _private(path: Path) -> Iterator[BinaryIO]:
+def private_file(path: Path) -> Iterator[BinaryIO]:
     """A file that only its owner may read, and that takes the place of `path` when all of it is on disk."""
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

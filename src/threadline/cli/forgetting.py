@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 
 import click
 
-from threadline.cli.options import Options, check_one, command
-from threadline.cli.output import console, count, first_line, printable, say, say_json
+from threadline.cli.options import Options, check_one, command, confirm
+from threadline.cli.output import console, count, first_line, say, say_json
 from threadline.errors import InvalidIdError, UnknownTurnError
 from threadline.journal.journal import Journal
 from threadline.journal.records import BankRecord
@@ -49,7 +48,7 @@ def forget(
     options = ctx.ensure_object(Options)
     with options.journal() as (journal, bank):
         lost = _describe(journal, bank, session, turn, document)
-    if not yes and not _confirm(f"Forget {lost}? It cannot be brought back. [y/N] "):
+    if not yes and not confirm(f"Forget {lost}? It cannot be brought back. [y/N] "):
         say("Nothing was forgotten.", err=True)
         ctx.exit(1)
     with options.memory() as memory:
@@ -102,15 +101,6 @@ def _describe_session(journal: Journal, bank: BankRecord, session: str) -> str:
     lost = f"session {session!r}: {count(summary.turns, 'turn')}, {count(summary.notes, 'note')}"
     heirs = [s.id for s in found if s.parent == session]
     return f"{lost} (no longer seen by {', '.join(heirs)} either)" if heirs else lost
-
-
-def _confirm(question: str) -> bool:
-    """Ask on stderr, so that stdout is the result's alone. No answer is a no."""
-    click.echo(printable(question), err=True, nl=False)
-    answer = sys.stdin.readline()
-    if not answer:
-        say("\nNo answer; --yes gives it.", err=True)
-    return answer.strip().lower() in ("y", "yes")
 
 
 def _show(lost: str, proof: Proof) -> None:

@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 import click
 
+from threadline.cli.output import printable, say
 from threadline.errors import InputError, InvalidBankError
 from threadline.journal.journal import Journal
 from threadline.journal.records import BankRecord
@@ -111,6 +112,14 @@ def shared_options() -> list[click.Parameter]:
     ]
 
 
+class Commands(click.Group):
+    """Commands under one name, in the order in which they are met."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - as click calls it
+        """As they were added, not by name."""
+        return list(self.commands)
+
+
 class Command(click.Command):
     """A command that takes the shared options too."""
 
@@ -129,6 +138,13 @@ def command(name: str, *lines: str) -> Callable[[Callable[..., Any]], Command]:
     return click.command(name, cls=Command, epilog=examples(*lines))
 
 
+def group(name: str, *lines: str) -> Callable[[Callable[..., Any]], Commands]:
+    """Make a function a group of commands: it is called before them, and also without any."""
+    return click.group(
+        name, cls=Commands, params=shared_options(), epilog=examples(*lines), invoke_without_command=True
+    )
+
+
 def check_one(**named: object) -> None:
     """Refuse anything but exactly one of these options.
 
@@ -138,6 +154,15 @@ def check_one(**named: object) -> None:
     if sum(value not in (None, False) for value in named.values()) != 1:
         names = ", ".join(f"--{name}" for name in named)
         raise click.UsageError(f"Give exactly one of {names}.")
+
+
+def confirm(question: str) -> bool:
+    """Ask on stderr, so that stdout is the result's alone. No answer is a no."""
+    click.echo(printable(question), err=True, nl=False)
+    answer = sys.stdin.readline()
+    if not answer:
+        say("\nNo answer; --yes gives it.", err=True)
+    return answer.strip().lower() in ("y", "yes")
 
 
 def read_text(text: str | None, what: str) -> str:

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import sys
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -43,6 +43,11 @@ def say_json(value: object) -> None:
     sys.stdout.buffer.flush()
 
 
+def json_line(value: object) -> str:
+    """A value as one line of JSON lines."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain) + "\n"
+
+
 def write_all(file: BinaryIO, content: bytes) -> None:
     """Write all of it. Standard output without a buffer (PYTHONUNBUFFERED) may take a part at a time."""
     left = memoryview(content)
@@ -70,6 +75,15 @@ def _plain(value: object) -> object:
 def moment(value: datetime | None) -> str:
     """A time as people read it, in the zone it was said in."""
     return "never" if value is None else value.replace(tzinfo=None).isoformat(" ", "minutes")
+
+
+def age(since: datetime, now: datetime | None = None) -> str:
+    """How long ago something was, roughly: `3 min`. What a clock that was set puts into the future is now."""
+    seconds = max(0, int(((now or datetime.now(UTC)) - since).total_seconds()))
+    for unit, size, below in (("s", 1, 120), ("min", 60, 7200), ("h", 3600, 172_800)):
+        if seconds < below:
+            return f"{seconds // size} {unit}"
+    return count(seconds // 86_400, "day")
 
 
 def count(number: int, noun: str, plural: str = "") -> str:

@@ -148,7 +148,7 @@ def _deliver(memory: Memory, bar: Progress) -> bool:
     left = memory.status().undelivered
     task = bar.add_task("delivering", total=left)
     idle = 0.0
-    while not memory.flush(_GLANCE):
+    while not memory.flush(_GLANCE, hurry=False):
         status = memory.status()
         idle = idle + _GLANCE if status.undelivered >= left else 0.0
         left = status.undelivered

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import click
 
+from threadline.backends.base import Backend
+from threadline.backends.probe import Probe, probe
 from threadline.cli.options import Options, command
-from threadline.cli.output import console, count, moment, say, say_json, show, styled
-from threadline.journal.figures import BankStatus, bank_status
+from threadline.cli.output import age, console, count, fields, moment, say, say_json, show, styled
+from threadline.journal.figures import BankStatus, SessionStatus, bank_status, session_statuses
+from threadline.journal.journal import Journal
+from threadline.journal.records import BankRecord
+
+#: How long a probe may take, in seconds: a backend that derives with a language model needs some.
+PROBE_SECONDS = 30.0
 
 
-@command("status", "status", "status --all --json")
+@command("status", "status --sessions", "status --all --probe --json")
 @click.option("--all", "every", is_flag=True, help="Every bank of the data directory.")
+@click.option("--sessions", "each_session", is_flag=True, help="Each session of the bank as well.")
+@click.option("--probe", "probing", is_flag=True, help="Write a note to the backend, recall it and remove it.")
 @click.pass_context
-def status(ctx: click.Context, every: bool) -> None:
+def status(ctx: click.Context, every: bool, each_session: bool, probing: bool) -> None:
     """Say how a bank is, and what went wrong.
 
     What it holds, what is on its way into memory, and what to do if that does not go on. The exit code is 0
-    when the bank is healthy, and 1 when it is not. It only looks: nothing is delivered by it.
+    when the bank is healthy, and 1 when it is not. It only looks, but for --probe: nothing is delivered by it.
     """
     from threadline.backends.plugins import open_backend
 
@@ -33,26 +44,91 @@ def status(ctx: click.Context, every: bool) -> None:
         else:
             journal, bank = stack.enter_context(options.journal())
             banks = [bank]
-        found = [bank_status(journal, each, None, backend) for each in banks]
+        found = [_look(journal, each, backend, each_session, probing) for each in banks]
     if options.json:
-        say_json(found if every else found[0])
+        told = [_plain(each) for each in found]
+        say_json(told if every else told[0])
     else:
         for each in found:
             _show(each, str(settings.home))
-    if not all(each.healthy for each in found):
+    if not all(each.status.healthy for each in found):
         ctx.exit(1)
 
 
-def _show(status: BankStatus, home: str) -> None:
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What there is to say of one bank; None is what nobody asked for."""
+
+    status: BankStatus
+    sessions: list[SessionStatus] | None
+    probe: Probe | None
+
+
+def _look(journal: Journal, bank: BankRecord, backend: Backend, each_session: bool, probing: bool) -> _Found:
+    status = bank_status(journal, bank, None, backend)
+    sessions = session_statuses(journal, bank) if each_session else None
+    probed = probe(backend, bank.name, PROBE_SECONDS) if probing else None
+    if probed is not None and not probed.ok:
+        status = replace(status, healthy=False)
+    return _Found(status, sessions, probed)
+
+
+def _plain(found: _Found) -> dict[str, object]:
+    plain = fields(found.status)
+    if found.sessions is not None:
+        plain["by_session"] = found.sessions
+    if found.probe is not None:
+        plain["probe"] = found.probe
+    return plain
+
+
+def _show(found: _Found, home: str) -> None:
     from rich.table import Table
 
     table = Table.grid(padding=(0, 2))
     table.add_column(justify="right", style="dim")
     table.add_column(overflow="fold")
-    for name, value in _lines(status, home):
-        table.add_row(styled(name), styled(value, "bold red" if name == "wrong" else ""))
+    lines = _lines(found.status, home)
+    if found.probe is not None:
+        lines.insert(2, ("probe", _probed(found.probe)))
+    for name, value in lines:
+        wrong = name == "wrong" or (name == "probe" and found.probe is not None and not found.probe.ok)
+        table.add_row(styled(name), styled(value, "bold red" if wrong else ""))
     show(table)
     say()
+    if found.sessions:
+        _show_sessions(found.sessions)
+        say()
+
+
+def _show_sessions(found: Sequence[SessionStatus]) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("session", ratio=3, overflow="fold")
+    for name in ("turns", "delivered", "undelivered", "oldest", "retries", "dead"):
+        table.add_column(name, justify="right")
+    table.add_column("last delivered", min_width=10, overflow="fold")
+    table.add_column("last error", ratio=3, overflow="fold")
+    for each in found:
+        oldest = "" if each.oldest_undelivered is None else age(each.oldest_undelivered)
+        figures = (each.turns, each.delivered, each.undelivered, oldest, each.retries, each.dead_letters)
+        table.add_row(
+            styled(each.id),
+            *(styled(one if isinstance(one, str) else f"{one:,}") for one in figures),
+            styled(_here(each.last_delivered)),
+            styled(each.last_error or "", "bold red"),
+        )
+    show(table)
+
+
+def _probed(probe: Probe) -> str:
+    if probe.error is not None:
+        return probe.error
+    found = f"{probe.read_seconds or 0:.2f} s"
+    if probe.write_seconds is None:
+        return f"answered a recall in {found}; nothing was written, as the backend cannot delete"
+    return f"written in {probe.write_seconds:.2f} s, found {found} after that, and removed"
 
 
 def _lines(status: BankStatus, home: str) -> list[tuple[str, str]]:
@@ -60,6 +136,7 @@ def _lines(status: BankStatus, home: str) -> list[tuple[str, str]]:
     lines = [
         ("bank", f"{status.bank} in {home}"),
         ("healthy", "yes" if status.healthy else "no"),
+        ("backend", status.backend if status.once else f"{status.backend}; a retry may repeat a turn there"),
         ("said", f"{count(status.sessions, 'session')}, {count(status.turns, 'turn')}, {count(status.notes, 'note')}"),
         ("taken back", count(status.taken_back, "turn")),
         ("redaction", f"{'on' if status.redact else 'off'}, {count(status.redactions, 'secret')} taken out"),
@@ -74,13 +151,16 @@ def _lines(status: BankStatus, home: str) -> list[tuple[str, str]]:
                     f"{status.waiting:,} waiting",
                     f"{status.retrying:,} being retried",
                     f"{status.dead_letters:,} refused for good",
+                    f"{status.dropped:,} dropped",
                 ]
             ),
         ),
+        ("tried again", count(status.retries, "time")),
         ("last delivered", _here(status.last_delivered)),
     ]
     if status.oldest_undelivered is not None:
-        lines.append(("waiting since", _here(status.oldest_undelivered)))
+        since = status.oldest_undelivered
+        lines.append(("waiting since", f"{_here(since)} ({age(since)})"))
     if status.last_error is not None:
         lines += [("wrong", status.last_error), ("what to do", _advice(status))]
     return lines
@@ -94,8 +174,13 @@ def _here(value: datetime | None) -> str:
 def _advice(status: BankStatus) -> str:
     if status.dead_letters:
         return (
-            "Mend what it says, then `threadline rebuild --from-journal` delivers everything again: what was "
-            "refused is still in the journal."
+            "Mend what it says, then `threadline outbox retry --dead`; `threadline outbox` lists what was refused. "
+            "What is refused again comes with `threadline rebuild --from-journal`, which delivers everything in order."
+        )
+    if status.waiting:
+        return (
+            "Mend what it says; it is tried again by itself, at the latest when the bank is next opened, and now with "
+            "`threadline outbox retry ID`. `threadline outbox` lists what waits."
         )
     return "Mend what it says; it is tried again by itself, at the latest when the bank is next opened."
 

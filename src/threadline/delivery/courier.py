@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import random
+import threading
 import time
 from collections.abc import Callable
 
@@ -25,6 +26,9 @@ class Courier:
     Args:
         closing: whether an interrupted send is no fault, because the backend is being closed on the way out.
         clock: seconds that never go back.
+
+    Attributes:
+        sending: held while something is written to the backend, so that others may write in between.
     """
 
     def __init__(
@@ -36,6 +40,7 @@ class Courier:
         clock: Callable[[], float] = time.monotonic,
         closing: Callable[[], bool] = lambda: False,
     ) -> None:
+        self.sending = threading.Lock()
         self._outbox = outbox
         self._backend = backend
         self._chance = chance or random.Random()  # noqa: S311 - spreads retries, guards nothing
@@ -67,7 +72,8 @@ class Courier:
 
     def _carry(self, parcel: Parcel) -> None:
         try:
-            self._send(parcel)
+            with self.sending:
+                self._send(parcel)
         except BackendRefusedError as error:
             self._outbox.refused(parcel, str(error))
         except ThreadlineError as error:

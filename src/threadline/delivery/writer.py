@@ -6,6 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Hashable
+from contextlib import AbstractContextManager
 
 from threadline.backends.base import Backend
 from threadline.delivery.courier import Courier
@@ -63,6 +64,11 @@ class Writer:
     def trouble(self) -> str | None:
         """What keeps the writer itself from working, such as a full disk; None when it works."""
         return self._trouble
+
+    @property
+    def sending(self) -> AbstractContextManager[object]:
+        """Held while something is written to the backend: whoever else writes to it holds it meanwhile."""
+        return self._courier.sending
 
     def start(self) -> None:
         """Begin to carry."""

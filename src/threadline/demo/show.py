@@ -108,7 +108,7 @@ def _live(story: Story, kills: Iterable[Kill], say: Say) -> list[Kill]:
 def _deliver(memory: Memory, say: Say) -> None:
     """Deliver what the last process left, however long it takes, unless it fails."""
     began = time.perf_counter()
-    while not memory.flush(_FLUSH_SECONDS):
+    while not memory.flush(_FLUSH_SECONDS, hurry=False):
         status = memory.status()
         if status.last_error:
             say(f"  Delivery fails: {status.last_error}")

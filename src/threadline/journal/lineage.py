@@ -58,7 +58,10 @@ def chain(connection: apsw.Connection, session: int) -> list[Link]:
 
 
 def hidden(connection: apsw.Connection, links: list[Link], at: int) -> frozenset[int]:
-    """The turns of `links[at]` that a rewind took out of the view of `links[0]`."""
+    """The turns of `links[at]` that a rewind took out of the view of `links[0]`, or that were forgotten.
+
+    What is forgotten is in no journal any more, but in the backend until that was told, or if it cannot delete.
+    """
     numbers: set[int] = set()
     for viewer in links[: at + 1]:
         found = connection.execute(
@@ -94,6 +97,8 @@ def bank_scope(connection: apsw.Connection, bank: int) -> tuple[Scope, tuple[Kep
     """What recall may see of a whole bank, and which turns it must show as a branch's."""
     lost: dict[str, set[int]] = {}
     kept: list[Kept] = []
+    for name, number in connection.execute(SQL["forgotten_turns"], {"bank": bank}):
+        lost.setdefault(f"session:{name}", set()).add(number)
     for turn, number, session, name, event in connection.execute(SQL["rewound_in_own_view"], {"bank": bank}):
         document = f"session:{name}"
         keeper = _branch_that_keeps(connection, session, turn, number, event)

@@ -78,7 +78,7 @@ class JournalOutbox:
         bank = {"bank": self._bank.key}
         leases = self._database.rows(SQL["lease_owners"], {**bank, "owner": self._owner.id})
         writers = self._database.rows(SQL["owners_of_open_sessions"], bank)
-        dead = [owner for (owner,) in {*leases, *writers} if not self._owner.lives(owner)]
+        dead = [owner for (owner,) in sorted({*leases, *writers}) if not self._owner.lives(owner)]
         if not dead:
             return False
 
@@ -155,7 +155,9 @@ class JournalOutbox:
         self, connection: apsw.Connection, bank: str, document: str, session: int, first: int, last: int, at: str
     ) -> Batch | None:
         """What is to be remembered of a run of turns now: not what nobody sees any more."""
-        first = first if self._appends else 1
+        if not self._appends:  # a late attempt must not make the document shorter than it is there
+            sent, sent_at = first_row(connection, "last_sent", session=session)
+            first, last, at = (1, sent, sent_at) if sent is not None and sent > last else (1, last, at)
         about = to_session(first_row(connection, "session_by_key", session=session))
         bindings = {"session": session, "first": first, "last": last}
         found = list(connection.execute(SQL["turns"], bindings))

@@ -119,6 +119,11 @@ SELECT turn, number FROM turn WHERE session = :session AND number <= :last ORDER
 -- name: hidden_turns
 SELECT t.number FROM rewound r JOIN turn t ON t.turn = r.turn
  WHERE r.viewer = :viewer AND t.session = :session AND r.event < :limit
+UNION SELECT number FROM forgotten WHERE session = :session AND number IS NOT NULL
+
+-- name: forgotten_turns
+SELECT s.id, f.number FROM forgotten f JOIN session s ON s.session = f.session
+ WHERE f.bank = :bank AND f.number IS NOT NULL
 
 -- name: rewound_in_own_view
 SELECT t.turn, t.number, s.session, s.id, r.event
@@ -203,7 +208,7 @@ INSERT INTO lease (bank, document, owner) VALUES (:bank, :document, :owner)
 
 -- name: batches_with
 SELECT first_turn, last_turn, created_at, state = 'done' FROM delivery
- WHERE session = :session AND kind = 'turns' AND state IN ('done', 'dropped')
+ WHERE session = :session AND kind = 'turns' AND state IN ('done', 'dead', 'dropped')
    AND EXISTS (SELECT 1 FROM json_each(:turns) WHERE value BETWEEN first_turn AND last_turn)
  ORDER BY first_turn
 
@@ -290,15 +295,21 @@ SELECT s.id, s.ended_at,
  GROUP BY s.session ORDER BY s.session
 
 -- name: deliveries
-SELECT delivery, document, kind, state, attempts, error, created_at, tried_at, first_turn, last_turn, turns
-  FROM delivery WHERE bank = :bank AND state IN (SELECT value FROM json_each(:states)) ORDER BY delivery
+SELECT d.delivery, d.document, d.kind, d.state, d.attempts, d.error, d.created_at, d.tried_at, d.first_turn, d.last_turn,
+       d.turns, s.id
+  FROM delivery d LEFT JOIN session s ON s.session = d.session
+ WHERE d.bank = :bank AND d.state IN (SELECT value FROM json_each(:states))
+   AND (:ids IS NULL OR d.delivery IN (SELECT value FROM json_each(:ids))) ORDER BY d.delivery
 
 -- name: delivery
-SELECT delivery, document, kind, session, note, first_turn, last_turn, turns, state, created_at
+SELECT state, document, kind, session, note, first_turn, last_turn
   FROM delivery WHERE bank = :bank AND delivery = :delivery
 
--- name: is_carried
-SELECT 1 FROM delivery d JOIN lease l ON l.bank = d.bank AND l.document IN (d.document, '*')
+-- name: is_anything_done_since
+SELECT 1 FROM delivery WHERE bank = :bank AND delivery > :delivery AND state = 'done' LIMIT 1
+
+-- name: carrier
+SELECT l.owner FROM delivery d JOIN lease l ON l.bank = d.bank AND l.document IN (d.document, '*')
  WHERE d.delivery = :delivery AND d.state = 'waiting'
    AND NOT EXISTS (SELECT 1 FROM delivery e WHERE e.bank = d.bank AND e.document = d.document AND e.state = 'waiting'
                       AND e.delivery < d.delivery)

@@ -7,14 +7,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, get_args
 
-from threadline.documents import Recalled
-from threadline.errors import InputError, InvalidTurnError
+from threadline.documents import Recalled, Reflection
+from threadline.errors import ForgottenError, InputError, InvalidTurnError
+from threadline.journal.figures import SessionStatus, session_statuses
 from threadline.journal.records import SessionRecord
 from threadline.prefetch.prefetch import Token
 from threadline.session import checks
 from threadline.session.context import Context
 from threadline.session.desk import Desk
-from threadline.session.recall import MAX_TOKENS, check_query, recall_bank, recall_session
+from threadline.session.recall import (
+    MAX_TOKENS,
+    check_query,
+    recall_bank,
+    recall_session,
+    reflect_bank,
+    reflect_session,
+)
 from threadline.session.undo import turns_undone
 from threadline.turns import Identity, Json, Message, Note, Turn
 
@@ -194,7 +202,6 @@ class Session:
         self._context.journal.compress(self._record)
         self._context.writer.wake()
 
-    @property
     def compressed_turn(self) -> int:
         """The last turn that the host summarised away in place; 0 where it never did."""
         return self._context.journal.compressed_turn(self._record)
@@ -242,6 +249,17 @@ class Session:
         self._context.journal.leave(self._record, end=True)
         self._context.writer.wake()
 
+    def status(self) -> SessionStatus:
+        """How the session and its delivery are.
+
+        Raises:
+            ForgottenError: it was forgotten.
+        """
+        found = session_statuses(self._context.journal, self._context.bank, self.id)
+        if not found:
+            raise ForgottenError(f"Session {self.id!r} was forgotten; begin another.")
+        return found[0]
+
     # What is remembered
 
     def recall(
@@ -275,7 +293,26 @@ class Session:
             return recall_bank(self._context, query, max_tokens, limit, tags)
         if scope == "session":
             return recall_session(self._context, self._record, query, max_tokens, limit, tags)
-        raise InputError(f"scope must be 'session' or 'bank', not {scope!r}.")
+        raise _unknown_scope(scope)
+
+    def reflect(
+        self, query: str, *, max_tokens: int = MAX_TOKENS, scope: ScopeName = "session", tags: Sequence[str] = ()
+    ) -> Reflection:
+        """Have the backend answer a question from what is remembered.
+
+        Args:
+            max_tokens: the most tokens that the answer may take, as far as the backend keeps to it.
+            scope, tags: as for `recall`.
+
+        Raises:
+            InputError: the query is not text, or a number is not positive.
+            UnsupportedError: the backend does not reflect.
+        """
+        if scope == "bank":
+            return reflect_bank(self._context, query, max_tokens, tags)
+        if scope == "session":
+            return reflect_session(self._context, self._record, query, max_tokens, tags)
+        raise _unknown_scope(scope)
 
     def prefetch(
         self, query: str, *, max_tokens: int = MAX_TOKENS, limit: int = 50, scope: ScopeName = "session"
@@ -339,6 +376,10 @@ class Session:
 
     def _close_idle_batch(self) -> None:
         self._context.journal.close_batches(session=self._record)
+
+
+def _unknown_scope(scope: object) -> InputError:
+    return InputError(f"scope must be 'session' or 'bank', not {scope!r}.")
 
 
 def open_session(

@@ -366,7 +366,8 @@ def _add_passage(connection: apsw.Connection, name: str, document: int, passage:
     except apsw.ConstraintError as error:
         raise BackendRefusedError(
             f"Turn {passage.turn} (message {passage.position}) of {name} cannot be stored: {error}. "
-            "Turns of a document are retained in their order."
+            "Turns of a document are retained in their order; `threadline rebuild --from-journal` delivers all of them "
+            "again in theirs."
         ) from error
     return connection.last_insert_rowid()
 
