@@ -356,7 +356,7 @@ class Memory:
         """
         context = self._alive()
         texts = self._forget(session, turn, document, everything)
-        complete = context.wait_for_delivery(seconds)
+        complete = context.wait_for_delivery(seconds) and forgetting.is_done(context.journal, context.bank)
         if complete and everything:
             forgetting.drop_bank(context.journal, context.bank)
         survivors = forgetting.surviving_texts(context.journal)

@@ -22,7 +22,9 @@ def test_the_version_is_told(run: Run) -> None:
 
 def test_every_command_has_a_summary_a_paragraph_and_two_examples() -> None:
     context = click.Context(app)
-    for name, command in app.commands.items():
+    groups = [command for command in app.commands.values() if isinstance(command, click.Group)]
+    assert groups
+    for name, command in [pair for group in (app, *groups) for pair in group.commands.items()]:
         help_text = command.help or ""
         summary, _, paragraph = help_text.partition("\n\n")
         assert summary.endswith("."), name

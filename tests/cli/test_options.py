@@ -17,6 +17,18 @@ def test_the_shared_options_go_before_or_after_the_name(run: Run, tmp_path: Path
     assert not (tmp_path / "home").exists()
 
 
+def test_the_shared_options_go_anywhere_with_a_command_of_a_group(run: Run, tmp_path: Path) -> None:
+    run("retain", "x", "--home", tmp_path / "other", "--bank", "alice")
+    shared = ["--home", tmp_path / "other", "--bank", "alice", "--json"]
+    for args in (
+        [*shared, "outbox", "list"],
+        ["outbox", *shared, "list"],
+        ["outbox", "list", *shared],
+        ["outbox", *shared],
+    ):
+        assert run(*args).stdout == "[]\n"
+
+
 def test_an_option_after_the_name_wins_over_the_same_before_it(run: Run, home: Path) -> None:
     run("--bank", "one", "retain", "said here", "--bank", "two")
     assert sorted(folder.name for folder in (home / "banks").iterdir()) == ["two"]
@@ -24,8 +36,19 @@ def test_an_option_after_the_name_wins_over_the_same_before_it(run: Run, home: P
 
 @pytest.mark.parametrize(
     "args",
-    [["status"], ["show", "s1"], ["export"], ["rebuild"], ["forget", "--everything", "--yes"]],
-    ids=lambda args: args[0],
+    [
+        ["status"],
+        ["status", "--probe", "--all"],
+        ["show", "s1"],
+        ["export"],
+        ["rebuild"],
+        ["forget", "--everything", "--yes"],
+        ["outbox"],
+        ["outbox", "retry", "--dead"],
+        ["outbox", "drop", "1", "--yes"],
+        ["outbox", "export"],
+    ],
+    ids=" ".join,
 )
 def test_looking_makes_no_data_directory(run: Run, home: Path, args: list[str]) -> None:
     result = run(*args, code=1)

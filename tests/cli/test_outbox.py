@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, process
 from threadline import BackendRefusedError, BackendUnavailableError, Memory
 from threadline.cli import outbox
 from threadline.testing import FakeBackend, Fault
@@ -27,10 +29,19 @@ def fill(home: Path) -> Fill:
         with Memory.open(home, backend=backend, redact=False, shutdown_seconds=0.3) as memory:
             memory.session("good").add_turn(user="This one is welcome", assistant="Yes")
             memory.session("bad").add_turn(user="This one is not", assistant="No")
-            memory.flush(0.3)
+            tried = memory._context.writer.wait_until(lambda: _waiting(memory) == _failed(memory), 20)
+            assert tried, "each was delivered, or failed at least once"
         return backend
 
     return fills
+
+
+def _waiting(memory: Memory) -> int:
+    return memory.status().waiting
+
+
+def _failed(memory: Memory) -> int:
+    return memory.status().retrying
 
 
 def refused() -> list[Fault]:
@@ -93,6 +104,48 @@ def test_ask_for_ids_or_for_all_dead_letters(fill: Fill, run: Run, arguments: tu
     run("outbox", "retry", *arguments, code=2)
 
 
+def test_try_nothing_where_nothing_was_refused(fill: Fill, run: Run) -> None:
+    fill()
+    assert run("outbox", "retry", "--dead").stdout == "Delivered: 0 of 0 deliveries.\n"
+    assert json.loads(run("outbox", "retry", "--dead", "--json").stdout) == []
+
+
+def test_say_what_is_refused_again(home: Path, run: Run) -> None:
+    """The embedded engine takes the turns of a session in their order, and a later one is there already."""
+    with Memory.open(home, embedder="none", backend=FakeBackend(faults=refused()[1:])) as memory:
+        memory.session("s").add_turn(user="the first")
+        memory.flush(20)
+    with Memory.open(home, embedder="none") as memory:
+        memory.session("s").add_turn(user="the second")
+        assert memory.flush(20)
+    told = run("outbox", "retry", "1", code=1).stdout
+    assert "turn 1 of s: refused: Turn 1" in told
+    assert "threadline rebuild --from-journal" in told
+    assert "Delivered: 0 of 1 delivery." in told
+    (became,) = json.loads(run("outbox", "retry", "1", "--json", code=1).stdout)
+    assert (became["state"], became["attempts"]) == ("dead", 3)
+    run("rebuild", "--from-journal")
+    assert "the first" in run("recall", "first").stdout
+    assert listed(run) == []
+
+
+def test_say_what_is_not_delivered_in_time(fill: Fill, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(*refused())
+    monkeypatch.setattr("threadline.memory.open_backend", lambda _: FakeBackend(faults=away()))
+    told = run("outbox", "retry", "--dead", "--wait", "0.2", code=1).stdout
+    assert "turn 1 of bad: not delivered yet: It is " in told
+    (found,) = listed(run)
+    assert found["state"] == "waiting"
+
+
+def test_keep_to_the_bank_that_is_named(fill: Fill, run: Run) -> None:
+    fill(*refused())
+    run("retain", "something", "--bank", "other")
+    assert listed(run, "--bank", "other") == []
+    run("outbox", "drop", "2", "--yes", "--bank", "other", code=1)
+    assert json.loads(run("outbox", "--bank", "default", "list", "--json").stdout) == listed(run) != []
+
+
 def test_name_the_ids_there_are(fill: Fill, run: Run) -> None:
     fill()
     for command in ("retry", "drop"):
@@ -124,6 +177,56 @@ def test_drop_what_somebody_says_yes_to(fill: Fill, run: Run, monkeypatch: pytes
     assert "This one is not" in run("show", "bad").stdout, "it is still in the journal"
     run("outbox", "retry", str(found["id"]))
     assert "This one is not" in run("recall", "not", "--session", "bad").stdout
+
+
+def test_say_what_a_dropped_order_leaves_behind(home: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "has_terminal", lambda: True)
+    never = Fault("forget_bank", BackendRefusedError("I cannot."))
+    with Memory.open(home, backend=FakeBackend(faults=[never])) as memory:
+        memory.session("s").add_turn(user="one")
+        memory.rebuild(from_journal=True)
+    (order,) = (str(each["id"]) for each in listed(run))
+    told = run("outbox", "drop", order, stdin="n\n", code=1).stderr
+    assert "order to empty the bank (dead)\n    What it was to take out would stay in the backend.\n" in told
+    assert "rebuild --from-journal" in run("outbox", "retry", order, code=1).stderr, "it would empty what came since"
+    (dropped,) = json.loads(run("outbox", "drop", order, "--yes", "--json").stdout)
+    assert dropped["state"] == "dropped"
+
+
+def test_name_an_order_by_what_it_takes_out(home: Path, run: Run) -> None:
+    never = [Fault(verb, BackendRefusedError("I cannot.")) for verb in ("retract", "forget", "forget")]
+    with Memory.open(home, backend=FakeBackend(faults=never)) as memory:
+        session = memory.session("s")
+        for word in ("one", "two"):
+            session.add_turn(user=word)
+        note = memory.retain("three")
+        assert memory.flush(20)
+        session.rewind()
+        memory.forget(session="s", turn=1)
+        memory.forget(document=f"note:{note.id}")
+    shown = run("outbox").stdout
+    for part in ("order to take back turn 2 of s", "order to forget turn 1 of s", "order to forget note:"):
+        assert part in " ".join(shown.split())
+
+
+def test_say_that_it_cannot_be_dropped_any_more(fill: Fill, run: Run) -> None:
+    fill()
+    assert "was delivered" in run("outbox", "drop", "1", "--yes", code=1).stderr
+    assert "was delivered" in run("outbox", "retry", "1", code=1).stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
+def test_ask_whoever_sits_at_a_terminal(fill: Fill, run: Run, home: Path) -> None:
+    import pty
+
+    fill(*refused())
+    ours, theirs = pty.openpty()
+    os.write(ours, b"y\n")
+    result = process(home, "outbox", "drop", "2", stdin=theirs)
+    assert (result.returncode, result.stdout.partition(".")[0]) == (0, "Dropped: 1 delivery")
+    assert "Drop 1 delivery? [y/N]" in result.stderr
+    os.close(ours)
+    os.close(theirs)
 
 
 def test_export_what_is_not_delivered(fill: Fill, run: Run, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import io
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -45,6 +45,33 @@ def test_numbers_and_times_for_people() -> None:
     assert output.moment(None) == "never"
     assert output.moment(datetime(2026, 5, 3, 14, 2, 9, tzinfo=UTC)) == "2026-05-03 14:02"
     assert output.moment(datetime.min.replace(tzinfo=UTC)) == "0001-01-01 00:00"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (-5, "0 s"),
+        (0, "0 s"),
+        (119, "119 s"),
+        (120, "2 min"),
+        (200, "3 min"),
+        (7199, "119 min"),
+        (7200, "2 h"),
+        (172_799, "47 h"),
+        (172_800, "2 days"),
+        (400_000, "4 days"),
+    ],
+)
+def test_how_long_ago_for_people(seconds: int, shown: str) -> None:
+    then = datetime(2026, 5, 3, 14, 2, tzinfo=UTC)
+    assert output.age(then, then + timedelta(seconds=seconds)) == shown
+    assert output.age(datetime.now(UTC) - timedelta(days=3, minutes=1)) == "3 days"
+
+
+def test_a_line_of_json_lines_is_one_line() -> None:
+    assert output.json_line({"at": datetime(2026, 5, 3, tzinfo=UTC), "text": "a\nb ü"}) == (
+        '{"at":"2026-05-03T00:00:00+00:00","text":"a\\nb ü"}\n'
+    )
 
 
 def test_a_long_text_is_cut_to_one_line() -> None:

@@ -4,14 +4,15 @@ import json
 import shutil
 import time
 from dataclasses import fields
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Run
-from threadline import BackendRefusedError, BackendUnavailableError, BankStatus, Memory
+from threadline import BackendRefusedError, BackendUnavailableError, BankStatus, Capabilities, Memory, Passage
 from threadline.backends.embedded import EmbeddedBackend
+from threadline.testing import FakeBackend, FakeState, Fault
 
 
 def test_status_has_every_figure(memory: Memory, run: Run) -> None:
@@ -83,6 +84,51 @@ def test_a_dead_letter_is_told_and_a_rebuild_delivers_it(home: Path, run: Run) -
     assert "threadline rebuild --from-journal" in " ".join(shown.split())
     assert run("rebuild", "--from-journal").stdout == "Rebuilt: 1 memory.\n"
     assert "healthy  yes" in run("status").stdout
+
+
+def test_a_probe_that_fails_is_told_and_is_an_error(run: Run, memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory.session("s1").add_turn(user="hello")
+    memory.flush()
+    assert "probe  written in 0." in run("status", "--probe").stdout
+    down = [Fault("retain", BackendUnavailableError("The memory is out for lunch."))] * 2
+    state = FakeState({"default": {"session:s1": [Passage(1, 0, "user", "hello", datetime.now(UTC))]}})
+    monkeypatch.setattr("threadline.backends.plugins.open_backend", lambda _: FakeBackend(faults=down, state=state))
+    assert "healthy  yes" in run("status").stdout, "what is not tried is not known"
+    shown = run("status", "--probe", code=1).stdout
+    assert "healthy  no" in shown
+    assert "probe  The backend fake did not take a note: The memory is out for lunch." in shown
+    told = json.loads(run("status", "--probe", "--json", code=1).stdout)
+    assert (told["healthy"], told["probe"]["ok"]) == (False, False)
+
+
+def test_a_probe_says_what_it_could_not_try(run: Run, memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = FakeBackend(Capabilities(deletes=False, idempotent_retain=False))
+    monkeypatch.setattr("threadline.backends.plugins.open_backend", lambda _: backend)
+    shown = " ".join(run("status", "--probe").stdout.split())
+    assert "nothing was written, as the backend cannot delete" in shown
+    assert "backend fake; a retry may repeat a turn there" in shown
+
+
+def test_each_bank_has_its_sessions_and_its_probe(run: Run, memory: Memory) -> None:
+    memory.session("s1").add_turn(user="hello")
+    memory.flush()
+    run("retain", "one", "--bank", "a")
+    told = json.loads(run("status", "--all", "--sessions", "--probe", "--json").stdout)
+    assert [(each["bank"], len(each["by_session"]), each["probe"]["ok"]) for each in told] == [
+        ("a", 0, True),
+        ("default", 1, True),
+    ]
+    assert "by_session" not in json.loads(run("status", "--json").stdout)
+
+
+def test_the_table_of_sessions_has_a_line_for_each(run: Run, memory: Memory) -> None:
+    for name in ("first", "second"):
+        memory.session(name).add_turn(user="hello", assistant="hi")
+    memory.flush()
+    rows = [line.split() for line in run("status", "--sessions").stdout.splitlines()]
+    header = next(at for at, row in enumerate(rows) if row[:2] == ["session", "turns"])
+    assert rows[header + 1][:3] == ["first", "1", "1"]
+    assert rows[header + 2][:3] == ["second", "1", "1"]
 
 
 def test_rebuild_gives_the_same_answers(memory: Memory, run: Run, home: Path) -> None:

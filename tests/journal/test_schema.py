@@ -117,7 +117,8 @@ INSERT INTO turn (session, number, messages, content_hash, occurred_at, recorded
 INSERT INTO rewound VALUES (1, 2, 3);
 INSERT INTO note (bank, session, id, text, content_hash, occurred_at, recorded_at) VALUES
     (1, 1, 'n', 'a note', x'04', '2026-01-02T00:00:00+00:00', '2026-01-02T00:00:00+00:00');
-INSERT INTO forgotten (bank, session, number, key_hash, at) VALUES (1, NULL, NULL, x'05', 'now'), (1, 1, 9, NULL, 'now');
+INSERT INTO forgotten (bank, session, number, key_hash, at) VALUES
+    (1, NULL, NULL, x'05', 'now'), (1, 1, 9, NULL, 'now');
 INSERT INTO delivery (bank, document, kind, session, note, first_turn, last_turn, turns, state, attempts, error,
                       created_at, tried_at) VALUES
     (1, 'session:s', 'turns', 1, NULL, 1, 1, NULL, 'done', 1, NULL, '2026-01-02T00:00:00+00:00', 'then'),
@@ -129,7 +130,10 @@ DELETE FROM delivery WHERE delivery = 5;
 INSERT INTO lease VALUES (1, 'session:s', '1-dead');
 """
 
-#: Statements that break one rule each, and some that break none, with what is bound in all of them.
+_BATCH = """INSERT INTO delivery (bank, document, kind, session, created_at, first_turn, last_turn)
+            VALUES (1, 'session:s', 'turns', 1, 'now', {})"""
+
+#: Statements that break one rule each, and some that break none.
 RULED = (
     "UPDATE delivery SET state = 'dropped' WHERE delivery = 1",
     "UPDATE delivery SET state = 'nonsense' WHERE delivery = 1",
@@ -147,12 +151,9 @@ RULED = (
     "UPDATE delivery SET session = 99 WHERE delivery = 4",
     "UPDATE delivery SET note = 99 WHERE delivery = 1",
     "UPDATE delivery SET first_turn = 1, last_turn = 1 WHERE delivery = 3",
-    "INSERT INTO delivery (bank, document, kind, session, first_turn, last_turn, created_at) "
-    "VALUES (1, 'session:s', 'turns', 1, 3, 3, 'now')",
-    "INSERT INTO delivery (bank, document, kind, session, first_turn, last_turn, created_at) "
-    "VALUES (1, 'session:s', 'turns', 1, 2, 3, 'now')",
-    "INSERT INTO delivery (bank, document, kind, session, first_turn, last_turn, created_at) "
-    "VALUES (1, 'session:s', 'turns', 1, 3, 4, 'now')",
+    _BATCH.format("3, 3"),
+    _BATCH.format("2, 3"),
+    _BATCH.format("3, 4"),
     "INSERT INTO delivery (bank, document, kind, note, created_at) VALUES (1, 'note:n', 'note', 1, 'now')",
     "UPDATE session SET kind = 'nonsense' WHERE session = 2",
     "UPDATE session SET parent = NULL WHERE session = 2",

@@ -113,6 +113,11 @@ def forget_bank(journal: Journal, bank: BankRecord) -> list[str]:
     return journal.database.write("journal.forget", work)
 
 
+def is_done(journal: Journal, bank: BankRecord) -> bool:
+    """Whether the backend carried out every order to forget; not if one waits, was refused or was given up."""
+    return journal.database.row(SQL["is_forgetting"], {"bank": bank.key}) is None
+
+
 def drop_bank(journal: Journal, bank: BankRecord) -> None:
     """Remove the name of a forgotten bank, once the backend has forgotten it too."""
 

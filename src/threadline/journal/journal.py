@@ -407,6 +407,15 @@ class Journal:
         """What a recall over the whole bank may see, and the turns it must show as a branch's."""
         return lineage.bank_scope(self.database.read(), bank.key)
 
+    def still_there(self, bank: BankRecord) -> Callable[[str], bool]:
+        """Tells of a document whether recall may return it: not one forgotten that the backend still has."""
+        key = {"bank": bank.key}
+        gone = {document for (document,) in self.database.rows(SQL["forgotten_documents"], key)}
+        if "*" not in gone:
+            return lambda document: document not in gone
+        known = {document for (document,) in self.database.rows(SQL["documents"], key)}
+        return lambda document: document in known and document not in gone
+
     # Batches
 
     def close_batch(self, connection: apsw.Connection, session: int) -> None:

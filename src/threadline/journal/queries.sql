@@ -66,7 +66,8 @@ INSERT INTO event (session, kind, at) VALUES (:session, :kind, :at) RETURNING ev
 -- name: epoch
 SELECT (SELECT coalesce(max(event), 0) FROM event WHERE session = :session),
        (SELECT coalesce(max(event), 0) FROM rewound),
-       (SELECT coalesce(max(rowid), 0) FROM forgotten)
+       (SELECT coalesce(max(delivery), 0) FROM delivery
+         WHERE kind = 'forget' AND bank = (SELECT bank FROM session WHERE session = :session))
 
 -- name: last_note
 SELECT coalesce(max(note), 0) FROM note
@@ -213,7 +214,9 @@ SELECT first_turn, last_turn, created_at, state = 'done' FROM delivery
  ORDER BY first_turn
 
 -- name: last_sent
-SELECT max(last_turn), max(created_at) FROM delivery WHERE session = :session AND kind = 'turns' AND state = 'done'
+SELECT max(last_turn), max(created_at) FROM delivery
+ WHERE session = :session AND kind = 'turns'
+   AND state = coalesce((SELECT 'done' FROM delivery WHERE session = :session AND kind = 'turns' AND state = 'done'), 'dead')
 
 -- name: has_lease
 SELECT 1 FROM lease WHERE owner = :owner LIMIT 1
@@ -401,7 +404,17 @@ DELETE FROM session WHERE bank = :bank
 
 -- name: drop_bank
 DELETE FROM bank WHERE bank = :bank AND NOT EXISTS (SELECT 1 FROM session s WHERE s.bank = bank.bank)
-   AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.bank = bank.bank AND d.state = 'waiting')
+   AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.bank = bank.bank AND d.state <> 'done')
+
+-- name: is_forgetting
+SELECT 1 FROM delivery WHERE bank = :bank AND kind = 'forget' AND state <> 'done' LIMIT 1
+
+-- name: forgotten_documents
+SELECT DISTINCT document FROM delivery WHERE bank = :bank AND kind = 'forget' AND turns IS NULL AND state <> 'done'
+
+-- name: documents
+SELECT 'session:' || id FROM session WHERE bank = :bank AND forgotten_at IS NULL
+UNION ALL SELECT 'note:' || id FROM note WHERE bank = :bank
 
 -- name: surviving_texts
 SELECT messages FROM turn

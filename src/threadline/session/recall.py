@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from threadline.documents import Query, Recalled, Reflection, Scope
-from threadline.errors import InputError, UnsupportedError
+from threadline.errors import BackendUnavailableError, InputError, UnsupportedError
 from threadline.journal.lineage import Kept
 from threadline.journal.records import SessionRecord
 from threadline.session.checks import check_tags, clean_text, is_count
@@ -42,7 +42,9 @@ def recall_bank(context: Context, query: str, max_tokens: int, limit: int, tags:
     A turn that its own session took back, but a branch kept, is shown as the branch's.
     """
     scope, kept = context.journal.bank_scope(context.bank)
-    return _as_kept(_recall(context, Query(query, scope, max_tokens, limit, check_tags(tags))), kept)
+    found = _recall(context, Query(query, scope, max_tokens, limit, check_tags(tags)))
+    still_there = context.journal.still_there(context.bank)
+    return _as_kept([one for one in found if still_there(one.document)], kept)
 
 
 def reflect_session(
@@ -66,6 +68,11 @@ def reflect_bank(context: Context, query: str, max_tokens: int, tags: Sequence[s
     query = _check_reflection(context, query, max_tokens)
     scope, kept = context.journal.bank_scope(context.bank)
     answer = _reflect(context, Query(query, scope, max_tokens, tags=check_tags(tags)))
+    if not all(map(context.journal.still_there(context.bank), (one.document for one in answer.memories))):
+        raise BackendUnavailableError(
+            "The answer stands on something that was forgotten and is still being removed; ask again once "
+            "`threadline status` shows nothing on the way."
+        )
     return replace(answer, memories=tuple(_as_kept(answer.memories, kept)))
 
 

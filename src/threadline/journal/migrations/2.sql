@@ -42,6 +42,7 @@ CREATE UNIQUE INDEX delivery_note ON delivery (note) WHERE kind = 'note' AND not
 CREATE INDEX delivery_waiting ON delivery (bank, delivery) WHERE state = 'waiting';
 CREATE INDEX delivery_of_document ON delivery (bank, document, delivery) WHERE state = 'waiting';
 CREATE INDEX delivery_settled ON delivery (bank, state, tried_at);
+CREATE INDEX delivery_forget ON delivery (bank, delivery) WHERE kind = 'forget';
 
 CREATE TRIGGER batches_are_consecutive BEFORE INSERT ON delivery
 WHEN NEW.kind = 'turns'
