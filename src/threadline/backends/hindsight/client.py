@@ -239,13 +239,13 @@ class ClientWire:
             )
         except aiohttp.ClientConnectorError as error:
             raise BackendUnavailableError(
-                f"Hindsight cannot be reached at {url} ({error}); is it running there? It is tried again."
+                f"Hindsight cannot be reached at {url} ({error}); is it running there?"
             ) from error
         except TimeoutError as error:
-            raise BackendUnavailableError(f"Hindsight at {url} did not answer in time; it is tried again.") from error
+            raise BackendUnavailableError(f"Hindsight at {url} did not answer in time.") from error
         except (aiohttp.ClientError, OSError) as error:
             raise BackendUnavailableError(
-                f"The connection to Hindsight at {url} broke ({type(error).__name__}: {error}); it is tried again."
+                f"The connection to Hindsight at {url} broke ({type(error).__name__}: {error})."
             ) from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise BackendUnavailableError(
