@@ -70,5 +70,16 @@ def test_leave_a_home_that_is_a_file_to_whoever_opens_it(tmp_path: Path) -> None
         Memory.open(tmp_path / "file")
 
 
+def test_take_the_options_of_the_backend_from_the_table_of_its_name(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('backend = "mine"\n[mine]\nurl = "a"\ntimeout = 3\n[theirs]\nurl = "b"\n')
+    assert Settings.load(tmp_path, {}).backend_options == {"url": "a", "timeout": 3}
+    assert Settings.load(tmp_path, {"THREADLINE_BACKEND": "theirs"}).backend_options == {"url": "b"}
+    assert Settings.load(tmp_path, {}, backend="embedded").backend_options == {}
+    given = Settings.load(tmp_path, {}, backend_options={"url": "c"})
+    assert given.backend_options == {"url": "c", "timeout": 3}
+    with pytest.raises(SettingsError, match="table of the backend's options"):
+        Settings.load(tmp_path, {}, backend_options="url")
+
+
 def test_tell_the_type_checker_of_every_setting() -> None:
     assert set(Given.__annotations__) == {field.name for field in fields(Settings)} - {"home", "bank", "backend"}

@@ -16,6 +16,7 @@ from threadline import (
     ForgottenError,
     InputError,
     Memory,
+    Query,
     UnknownDeliveryError,
 )
 from threadline.testing import FakeBackend, Fault
@@ -79,7 +80,7 @@ def test_tell_each_session_its_own(memory: Memory, backend: FakeBackend) -> None
     late.add_turn(user="two")
     told = {each.id: each for each in memory.session_statuses()}
     assert list(told) == ["well", "refused", "late"]
-    assert told["well"] == well.status()
+    assert [each.status() for each in (well, refused, late)] == list(told.values())
     assert (told["well"].turns, told["well"].taken_back, told["well"].delivered) == (2, 1, 2)
     assert told["well"].last_delivered is not None
     assert (told["well"].undelivered, told["well"].oldest_undelivered, told["well"].last_error) == (0, None, None)
@@ -162,6 +163,7 @@ def test_drop_what_is_not_to_be_delivered(memory: Memory, backend: FakeBackend) 
     assert backend.texts("default", "session:s") == [(2, "said later")]
     status = memory.status()
     assert (status.dropped, status.undelivered, status.healthy, status.last_error) == (1, 0, True, None)
+    assert memory.session("s").status().last_error is None
     assert [each.id for each in memory.deliveries(["dropped"])] == [first.id]
     assert memory.retry(first.id) == 1
     assert memory.flush(20)
@@ -213,6 +215,17 @@ def test_probe_the_backend(memory: Memory, backend: FakeBackend) -> None:
     assert (memory.notes(), memory.status().notes, len(memory.deliveries(["done"]))) == ([], 0, 1)
     backend.faults.append(DOWN)
     assert memory.probe().error == "The backend fake did not take a note: The server is down."
+
+
+def test_recall_no_note_of_a_probe(memory: Memory, backend: FakeBackend) -> None:
+    """Neither one under way nor one that stayed behind."""
+    memory.retain("Threadline is a mill in Leeds")
+    assert memory.flush(20)
+    backend.faults.append(Fault("forget", BackendRefusedError("Never.")))
+    assert not memory.probe().ok
+    assert len(backend.recall("default", Query("Threadline"))) == 2
+    assert [found.text for found in memory.recall("Threadline")] == ["Threadline is a mill in Leeds"]
+    assert memory.session("s").recall("Threadline") == []
 
 
 def test_probe_a_backend_that_hangs_in_a_delivery(

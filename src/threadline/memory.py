@@ -254,7 +254,7 @@ class Memory:
     def probe(self, seconds: float = 10.0) -> Probe:
         """Write a note to the backend, recall it and remove it: whether it works, and how fast.
 
-        The note is in no journal. While the probe lasts, a recall over the whole bank may find it.
+        The note is in no journal, and no recall returns it.
 
         Args:
             seconds: how long it may take.
@@ -293,7 +293,7 @@ class Memory:
         """Give deliveries up that wait, or were refused for good: they are not carried any more.
 
         What they carry stays in the journal; `retry`, or a rebuild from the journal, delivers it after all. To drop the
-        order to take something out leaves that in the backend.
+        order to take something out leaves that in the backend, where recall hides it.
 
         Returns:
             How many were given up; one that was already is no error.

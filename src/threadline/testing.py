@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from threadline.backends.base import Backend
@@ -95,17 +94,6 @@ class BackendContract:
             backend.retain(batch(bank, "session:s", "a third heron", first=3))
             backend.retain(sent)
         assert self.count(backend, bank, "heron") == (3 if backend.capabilities.appends else 2)
-
-    def test_take_what_is_left_of_a_batch_under_another_key(self, backend: Backend) -> None:
-        """A turn of it was forgotten between two attempts, the first of which had arrived."""
-        if not backend.capabilities.idempotent_retain:
-            return
-        bank = self.new_bank()
-        whole = batch(bank, "session:s", "a bittern to forget", "a bittern to keep")
-        backend.retain(whole)
-        backend.retain(replace(whole, key="another", passages=whole.passages[1:]))
-        found = backend.recall(bank, Query("bittern keep"))
-        assert sum(one.text.count("to keep") for one in found) == 1
 
     def test_keep_banks_apart(self, backend: Backend) -> None:
         one, other = self.new_bank(), self.new_bank()

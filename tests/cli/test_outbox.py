@@ -132,7 +132,16 @@ def test_say_what_is_refused_again(home: Path, run: Run) -> None:
 def test_say_what_is_not_delivered_in_time(fill: Fill, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(*refused())
     monkeypatch.setattr("threadline.memory.open_backend", lambda _: FakeBackend(faults=away()))
+    waited: list[float] = []
+    flush = Memory.flush
+
+    def recorded(self: Memory, seconds: float) -> bool:
+        waited.append(seconds)
+        return flush(self, seconds)
+
+    monkeypatch.setattr(Memory, "flush", recorded)
     told = run("outbox", "retry", "--dead", "--wait", "0.2", code=1).stdout
+    assert waited == [0.2]
     assert "turn 1 of bad: not delivered yet: It is " in told
     (found,) = listed(run)
     assert found["state"] == "waiting"

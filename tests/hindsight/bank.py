@@ -141,8 +141,8 @@ def _passes(memory: Mapping[str, Any], request: Mapping[str, Any]) -> bool:
     types = request.get("types")
     if types and memory["type"] not in types:
         return False
-    tags = request.get("tags")
-    if tags and not match_tags(memory["tags"], tags, request.get("tags_match") or "any"):
+    tags, mode = request.get("tags") or (), request.get("tags_match") or "any"
+    if (tags or mode == "exact") and not match_tags(memory["tags"], tags, mode):
         return False
     return all(match_group(memory["tags"], group) for group in request.get("tag_groups") or ())
 

@@ -48,6 +48,7 @@ class Operation:
     items: list[dict[str, Any]]
     status: str = "pending"
     error: str | None = None
+    waits: bool = True
 
 
 class _Refused(Exception):  # noqa: N818 - control flow within this module
@@ -86,21 +87,24 @@ class FakeHindsight:
     @property
     def pending(self) -> int:
         """How many operations wait."""
-        return sum(operation.status == "pending" for operation in self.operations.values())
+        return sum(operation.waits for operation in self.operations.values())
 
     def run_next_operation(self) -> bool:
         """Carry out the oldest operation that waits; False when there is none."""
         with self._lock:
-            waiting = [operation for operation in self.operations.values() if operation.status == "pending"]
+            waiting = [operation for operation in self.operations.values() if operation.waits]
             if not waiting:
                 return False
             operation = waiting[0]
+            operation.waits = False
+            status, error = "completed", None
             if self.fail_operations:
                 self.fail_operations -= 1
-                operation.status, operation.error = "failed", "the model did not answer"
+                status, error = "failed", "the model did not answer"
             else:
                 self._write(operation.bank, operation.items)
-                operation.status = "completed"
+            if operation.status != "cancelled":
+                operation.status, operation.error = status, error
             return True
 
     # The wire
@@ -150,7 +154,8 @@ class FakeHindsight:
         gone = self.banks.pop(bank, Bank())
         self.operations = {name: one for name, one in self.operations.items() if one.bank != bank}
         message = f"Bank '{bank}' and all associated data deleted successfully"
-        return Answer(200, {"success": True, "message": message, "deleted_count": len(gone.documents)})
+        count = len(gone.documents) + len(gone.memories(bank))
+        return Answer(200, {"success": True, "message": message, "deleted_count": count})
 
     def _stats(self, _request: Request, bank: str) -> Answer:
         held = self._bank(bank)
@@ -165,8 +170,8 @@ class FakeHindsight:
             if item.get("update_mode") == "append" and not item.get("document_id"):
                 raise _Refused(400, "update_mode='append' requires a document_id")
         answer = {"success": True, "bank_id": bank, "items_count": len(items), "async": False, "operation_id": None}
-        self.banks.setdefault(bank, Bank())
         if not request.body.get("async"):
+            self.banks.setdefault(bank, Bank())
             self._write(bank, items)
             return Answer(200, answer)
         operation = self._submit(bank, items, request.body.get("operation_id"))
@@ -184,6 +189,7 @@ class FakeHindsight:
             if known.bank != bank:
                 raise _Refused(409, f"operation_id {operation_id} is already in use")
             return operation_id
+        self.banks.setdefault(bank, Bank())
         self.operations[operation_id] = Operation(operation_id, bank, items)
         if self.auto_run:
             while self.run_next_operation():
@@ -192,28 +198,33 @@ class FakeHindsight:
 
     def _operation(self, _request: Request, bank: str, operation: str) -> Answer:
         found = self._find_operation(bank, operation)
-        status, error = ("not_found", None) if found is None else (found.status, found.error)
-        body = {"operation_id": operation, "status": status, "operation_type": "batch_retain", "error_message": error}
+        if found is None:
+            body = {"operation_id": operation, "status": "not_found", "operation_type": None, "error_message": None}
+        else:
+            kind = {"operation_type": "batch_retain", "error_message": found.error}
+            body = {"operation_id": operation, "status": found.status, **kind}
         return Answer(200, body)
 
     def _retry(self, _request: Request, bank: str, operation: str) -> Answer:
         found = self._find_operation(bank, operation)
         if found is None:
             raise _Refused(404, f"Operation {operation} not found for bank {bank}")
-        if found.status not in ("failed", "cancelled"):
+        if found.status != "failed" and not (found.status == "cancelled" and found.waits):
             raise _Refused(
                 409, f"Operation {operation} is a batch_retain parent with no incomplete sub-batches to retry"
             )
-        found.status, found.error = "pending", None
+        found.status, found.error, found.waits = "pending", None, True
         if self.auto_run:
             self.run_next_operation()
         return Answer(200, {"success": True, "message": f"Operation {operation} queued for retry"})
 
     def _cancel(self, _request: Request, bank: str, operation: str) -> Answer:
         found = self._find_operation(bank, operation)
-        if found is None or found.status not in ("pending", "processing"):
-            raise _Refused(409, f"Operation {operation} cannot be cancelled")
-        found.status = "cancelled"
+        if found is None:
+            raise _Refused(404, f"Operation {operation} not found for bank {bank}")
+        if found.status not in ("pending", "processing"):
+            raise _Refused(409, f"Operation {operation} cannot be cancelled: status is '{found.status}'")
+        found.status = "cancelled"  # of the parent alone: its child, which does the work, goes on
         return Answer(200, {"success": True})
 
     def _documents(self, request: Request, bank: str) -> Answer:
@@ -230,14 +241,15 @@ class FakeHindsight:
                 "tags": document.tags,
             }
             for name, document in held.documents.items()
-            if part in name.casefold() and (not tags or match_tags(document.tags, tags, mode))
+            if (part in name.casefold() or part in document.text.casefold())
+            and (not tags or match_tags(document.tags, tags, mode))
         ]
         offset, limit = int(_one(request, "offset", "0")), int(_one(request, "limit", "100"))
         body = {"items": found[offset : offset + limit], "total": len(found), "limit": limit, "offset": offset}
         return Answer(200, body)
 
     def _document(self, _request: Request, bank: str, document: str) -> Answer:
-        held = self._bank(bank).documents.get(document)
+        held = self.banks.get(bank, Bank()).documents.get(document)
         if held is None:
             raise _Refused(404, "Document not found")
         return Answer(
@@ -256,7 +268,7 @@ class FakeHindsight:
         )
 
     def _delete_document(self, _request: Request, bank: str, document: str) -> Answer:
-        held = self._bank(bank).documents.pop(document, None)
+        held = self.banks.get(bank, Bank()).documents.pop(document, None)
         if held is None:
             raise _Refused(404, "Document not found")
         count = len(chunks(held.text))
@@ -268,6 +280,8 @@ class FakeHindsight:
     def _recall(self, request: Request, bank: str) -> Answer:
         if not words(str(request.body.get("query") or "")):
             raise _Refused(422, [{"loc": ["body", "query"], "msg": "query must contain at least one word character"}])
+        if request.body.get("tags") is not None and request.body.get("tag_groups") is not None:
+            raise _Refused(422, [{"loc": ["body"], "msg": "'tags' and 'tag_groups' are mutually exclusive"}])
         results = self._bank(bank).recall(bank, request.body)
         return Answer(200, {"results": results, "source_facts": None, "entities": None, "chunks": None, "trace": None})
 

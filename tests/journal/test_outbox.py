@@ -6,7 +6,7 @@ import pytest
 
 from threadline.delivery.outbox import Parcel
 from threadline.documents import Removal, Run
-from threadline.journal.forgetting import forget_session
+from threadline.journal.forgetting import forget_session, forget_turn
 from threadline.journal.journal import Journal
 from threadline.journal.outbox import JournalOutbox
 from threadline.journal.records import BankRecord, SessionRecord
@@ -92,6 +92,24 @@ def test_give_different_content_a_different_key(tmp_path: Path) -> None:
         keys.add(parcel.batch.key)
         journal.close()
     assert len(keys) == 2
+
+
+def test_keep_the_key_when_a_turn_is_forgotten_between_two_attempts(
+    journal: Journal, bank: BankRecord, outbox: JournalOutbox
+) -> None:
+    """The first attempt may have arrived: under another key what is left would be there twice."""
+    session = journal.open_session(bank, "s")
+    _say(journal, session, "a", "b", batch_size=2)
+    first = outbox.claim(())
+    assert first is not None
+    outbox.delayed(first, "down")
+    forget_turn(journal, bank, session, 1)
+    second = outbox.claim(())
+    assert _texts(second) == ["b"]
+    assert first.batch is not None
+    assert second is not None
+    assert second.batch is not None
+    assert first.batch.key == second.batch.key
 
 
 def test_rest_what_is_resting_and_carry_the_others(journal: Journal, bank: BankRecord, outbox: JournalOutbox) -> None:

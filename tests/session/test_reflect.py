@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from threadline import AsyncMemory, BackendUnavailableError, Capabilities, InputError, Memory, UnsupportedError
+from threadline import (
+    AsyncMemory,
+    BackendUnavailableError,
+    Capabilities,
+    InputError,
+    Memory,
+    Query,
+    Reflection,
+    UnsupportedError,
+)
 from threadline.testing import FakeBackend, Fault
 
 
@@ -53,12 +63,22 @@ def test_show_a_turn_as_the_branch_s_that_kept_it(memory: Memory) -> None:
     assert (found.session, found.document) == ("kept", "session:s")
 
 
-def test_name_the_session_of_a_note(memory: Memory) -> None:
-    memory.session("s").note("The boat is called Marlin", tags=["boats"])
-    assert memory.flush(20)
-    (found,) = memory.reflect("boat", tags=["boats"]).memories
-    assert found.session == "s"
-    assert memory.reflect("boat", tags=["trains"]).memories == ()
+def test_name_the_session_of_a_note(tmp_path: Path) -> None:
+    """A backend knows a note's document, which does not say whose it is."""
+
+    class Unknowing(FakeBackend):
+        def reflect(self, bank: str, query: Query) -> Reflection:
+            answer = super().reflect(bank, query)
+            return replace(answer, memories=tuple(replace(found, session=None) for found in answer.memories))
+
+    with Memory.open(tmp_path, backend=Unknowing(Capabilities(reflects=True))) as memory:
+        session = memory.session("s")
+        session.note("The boat is called Marlin", tags=["boats"])
+        assert memory.flush(20)
+        for ask in (memory.reflect, session.reflect):
+            (found,) = ask("boat", tags=["boats"]).memories
+            assert found.session == "s"
+            assert ask("boat", tags=["trains"]).memories == ()
 
 
 def test_pass_on_the_budget_and_refuse_what_cannot_be_asked(memory: Memory, backend: FakeBackend) -> None:

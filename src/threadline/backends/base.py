@@ -51,11 +51,7 @@ class Backend(Protocol):
     capabilities: Capabilities
 
     def retain(self, batch: Batch) -> None:
-        """Store the batch and make it recallable; a key already applied changes nothing.
-
-        Neither does a passage that the document has already: where a turn of a batch was forgotten between two
-        attempts, what is left of it comes under another key.
-        """
+        """Store the batch and make it recallable; a key already applied changes nothing."""
 
     def retract(self, removal: Removal) -> None:
         """Take turns out of a document, with every memory made from them. Unknown turns are no error."""

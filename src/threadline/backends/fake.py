@@ -147,13 +147,7 @@ class FakeBackend:
         held = self.state.banks.setdefault(batch.bank, {}).setdefault(batch.document, [])
         if not self.capabilities.appends:
             held.clear()
-        # A turn forgotten between two attempts changes the key, and the rest of the batch is there already.
-        there = {(p.turn, p.position) for p in held} if self.capabilities.idempotent_retain else set()
-        held += [
-            p
-            for p in batch.passages
-            if (batch.bank, batch.document, p.turn) not in self.state.removed and (p.turn, p.position) not in there
-        ]
+        held += [p for p in batch.passages if (batch.bank, batch.document, p.turn) not in self.state.removed]
 
     def _remove(self, removal: Removal) -> None:
         documents = self.state.banks.get(removal.bank, {})

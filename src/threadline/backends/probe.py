@@ -17,6 +17,8 @@ from threadline.errors import BackendUnavailableError, StorageBusyError
 #: What a probe's note is tagged with.
 TAG = "threadline-probe"
 
+_DOCUMENT = f"note:{TAG}-"
+
 _FIRST_LOOK, _LONGEST_LOOK = 0.02, 1.0
 #: How long the removal may go on after time is up, in seconds.
 _GRACE = 2.0
@@ -57,6 +59,11 @@ def probe(backend: Backend, bank: str, seconds: float, writing: AbstractContextM
     return check.result(ended=not thread.is_alive())
 
 
+def is_probe(document: str) -> bool:
+    """Whether a document is a probe's note, which is nobody's memory: one under way, or one that stayed behind."""
+    return document.startswith(_DOCUMENT)
+
+
 class _Check:
     """One probe. It has a thread of its own, as the backend may hang."""
 
@@ -67,7 +74,7 @@ class _Check:
         self._deadline = time.monotonic() + seconds
         self._writing = writing
         self._word = f"probe{secrets.token_hex(8)}"
-        self._document = f"note:{TAG}-{secrets.token_hex(8)}"
+        self._document = f"{_DOCUMENT}{secrets.token_hex(8)}"
         self._write_seconds: float | None = None
         self._read_seconds: float | None = None
         self._removed = False
@@ -139,7 +146,7 @@ class _Check:
         self._read_seconds = time.monotonic() - began
 
     def _remove(self) -> None:
-        """Take the note out, also one that only may have arrived: it would be recalled as a memory."""
+        """Take the note out, also one that only may have arrived."""
         while True:
             try:
                 with self._writing:

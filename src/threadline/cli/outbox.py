@@ -113,7 +113,7 @@ def drop(ctx: click.Context, ids: tuple[int, ...], yes: bool) -> None:
 
     What they carry stays in the journal, where `threadline show` finds it, but is not recalled. `threadline outbox
     retry` takes it back, and `threadline rebuild --from-journal` delivers it with everything else. To drop the order to
-    take something out leaves that in the backend.
+    take something out leaves that in the backend, where recall hides it.
     """
     options = ctx.ensure_object(Options)
     with options.journal() as (journal, bank):

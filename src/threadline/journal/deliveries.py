@@ -112,7 +112,7 @@ def drop(journal: Journal, bank: BankRecord, ids: Sequence[int]) -> int:
     """Give deliveries up: they are not carried any more, and shown as dropped. `retry` takes it back.
 
     What is dropped stays in the journal, and is delivered with everything else when the bank is rebuilt from it. To
-    drop the order to take something out leaves that in the backend.
+    drop the order to take something out leaves that in the backend, where recall hides it.
 
     Returns:
         How many were given up; one that was already is no error.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -141,7 +142,7 @@ class JournalOutbox:
         self._database.write(name, work)
 
     def _parcel(self, connection: apsw.Connection, row: tuple[Any, ...]) -> Parcel:
-        delivery, _, bank, document, kind, session, note, first, last, turns, attempts, at = row
+        delivery, _, bank, document, kind, session, note, first, last, turns, attempts, at, key = row
         batch = removal = None
         if kind == "turns":
             batch = self._turns_batch(connection, bank, document, session, first, last, at)
@@ -149,6 +150,9 @@ class JournalOutbox:
             batch = None if note is None else self._note_batch(connection, bank, document, note, at)
         else:
             removal = self._removal(connection, bank, document, turns)
+        if batch is not None and batch.last == (last or batch.last):  # else it carries what came after it, too
+            batch = replace(batch, key=key or batch.key)
+            connection.execute(SQL["set_key"], {"delivery": delivery, "key": batch.key})
         return Parcel(delivery, _KINDS[kind], bank, document, attempts, batch, removal)
 
     def _turns_batch(

@@ -192,7 +192,7 @@ SELECT 1 FROM delivery d
 
 -- name: next_delivery
 SELECT d.delivery, d.bank, b.name, d.document, d.kind, d.session, d.note, d.first_turn, d.last_turn, d.turns, d.attempts,
-       d.created_at
+       d.created_at, d.key
   FROM delivery d JOIN bank b ON b.bank = d.bank
  WHERE d.state = 'waiting' AND d.bank = :bank
    AND NOT EXISTS (SELECT 1 FROM delivery e WHERE e.state = 'waiting' AND e.bank = d.bank
@@ -215,8 +215,7 @@ SELECT first_turn, last_turn, created_at, state = 'done' FROM delivery
 
 -- name: last_sent
 SELECT max(last_turn), max(created_at) FROM delivery
- WHERE session = :session AND kind = 'turns'
-   AND state = coalesce((SELECT 'done' FROM delivery WHERE session = :session AND kind = 'turns' AND state = 'done'), 'dead')
+ WHERE session = :session AND kind = 'turns' AND (state = 'done' OR attempts > 0)
 
 -- name: has_lease
 SELECT 1 FROM lease WHERE owner = :owner LIMIT 1
@@ -316,6 +315,9 @@ SELECT l.owner FROM delivery d JOIN lease l ON l.bank = d.bank AND l.document IN
  WHERE d.delivery = :delivery AND d.state = 'waiting'
    AND NOT EXISTS (SELECT 1 FROM delivery e WHERE e.bank = d.bank AND e.document = d.document AND e.state = 'waiting'
                       AND e.delivery < d.delivery)
+
+-- name: set_key
+UPDATE delivery SET key = :key WHERE delivery = :delivery AND key IS NULL
 
 -- name: set_state
 UPDATE delivery SET state = :state WHERE delivery = :delivery

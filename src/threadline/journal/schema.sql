@@ -141,6 +141,7 @@ CREATE TABLE delivery (
     error      TEXT,
     created_at TEXT    NOT NULL,
     tried_at   TEXT,
+    key        TEXT,                               -- of its batch as it was first sent, also when a turn of it is gone since
     CHECK ((kind = 'turns') = (first_turn IS NOT NULL)),
     CHECK (first_turn IS NULL OR first_turn <= last_turn)
 ) STRICT;

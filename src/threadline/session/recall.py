@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from threadline.backends.probe import is_probe
 from threadline.documents import Query, Recalled, Reflection, Scope
 from threadline.errors import BackendUnavailableError, InputError, UnsupportedError
 from threadline.journal.lineage import Kept
@@ -44,7 +45,8 @@ def recall_bank(context: Context, query: str, max_tokens: int, limit: int, tags:
     scope, kept = context.journal.bank_scope(context.bank)
     found = _recall(context, Query(query, scope, max_tokens, limit, check_tags(tags)))
     still_there = context.journal.still_there(context.bank)
-    return _as_kept([one for one in found if still_there(one.document)], kept)
+    seen = [one for one in found if still_there(one.document) and not is_probe(one.document)]
+    return _as_kept(seen, kept)
 
 
 def reflect_session(
@@ -83,8 +85,6 @@ def _recall(context: Context, query: Query) -> list[Recalled]:
 
 
 def _reflect(context: Context, query: Query) -> Reflection:
-    if query.scope == Scope(documents={}):
-        return Reflection("")
     answer = context.backend.reflect(context.bank.name, query)
     return replace(answer, memories=tuple(_with_session(found) for found in answer.memories))
 

@@ -100,16 +100,17 @@ def test_name_the_same_write_the_same_and_another_otherwise() -> None:
     assert len({operation_id("b", item), operation_id("c", item), operation_id("b", less)}) == 3
 
 
-@pytest.mark.parametrize("bank", ["a/b", "..", ".", "a\\b", "50%", "x" * 256, "ü" * 200])
+@pytest.mark.parametrize("bank", ["a/b", "..", ".", "a\\b", "50%", "_x", "x" * 256, "ü" * 200])
 def test_name_a_bank_so_that_it_is_one_part_of_a_path(bank: str) -> None:
     name = bank_id(bank)
     assert "/" not in name
     assert name.strip(".")
-    assert len(name.encode()) <= 200
+    assert len(name.encode()) <= 192
+    assert not name.startswith("_")
 
 
 def test_name_no_two_banks_the_same() -> None:
-    banks = ["a/b", "a%2Fb", "a%252Fb", "..", "%2E%2E", "x" * 255, "x" * 256, "plain"]
+    banks = ["a/b", "a%2Fb", "a%252Fb", "..", "%2E%2E", "x" * 255, "x" * 256, "plain", "_x", "%5Fx"]
     assert len({bank_id(bank) for bank in banks}) == len(banks)
     assert bank_id("plain name") == "plain name"
 

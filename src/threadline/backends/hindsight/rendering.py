@@ -30,14 +30,16 @@ _ADDED = {DOCUMENT, TURNS, "session_id", "retained_at", "message_count", "turn_i
 _NAMESPACE = uuid.UUID("2f0d4e5e-8f43-5d8a-9f5e-3f0c1b7a6d21")
 #: A recall asks for this many times its budget where a part of what comes back may lie outside its scope.
 _MARGIN = 4
-_LONGEST_BANK = 200
+_LONGEST_BANK = 192  # bytes; as the server has it
 
 
 def bank_id(bank: str) -> str:
-    """A bank's name as Hindsight's path takes it: slashes, dots alone and long names will not do there."""
+    """A bank's name as Hindsight takes it: slashes, dots alone, a leading `_` and long names will not do there."""
     escaped = bank.replace("%", "%25").replace("/", "%2F").replace("\\", "%5C")
     if not escaped.strip("."):
         escaped = escaped.replace(".", "%2E")
+    if escaped.startswith("_"):
+        escaped = f"%5F{escaped[1:]}"
     if len(escaped.encode()) <= _LONGEST_BANK:
         return escaped
     return f"{escaped[:40]}%{uuid.uuid5(_NAMESPACE, bank).hex}"

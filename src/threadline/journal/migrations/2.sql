@@ -25,10 +25,11 @@ CREATE TABLE delivery_2 (
     error      TEXT,
     created_at TEXT    NOT NULL,
     tried_at   TEXT,
+    key        TEXT,                               -- of its batch as it was first sent, also when a turn of it is gone since
     CHECK ((kind = 'turns') = (first_turn IS NOT NULL)),
     CHECK (first_turn IS NULL OR first_turn <= last_turn)
 ) STRICT;
-INSERT INTO delivery_2 SELECT * FROM delivery;
+INSERT INTO delivery_2 SELECT *, NULL FROM delivery;
 -- The numbers of deliveries that are gone are not given out again.
 INSERT INTO sqlite_sequence (name, seq) SELECT 'delivery_2', 0 WHERE NOT EXISTS (
     SELECT 1 FROM sqlite_sequence WHERE name = 'delivery_2');
