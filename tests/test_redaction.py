@@ -193,6 +193,7 @@ FRAGMENTS = st.sampled_from(
 @given(st.one_of(st.text(), st.lists(st.one_of(FRAGMENTS, st.text(max_size=3)), max_size=12).map("".join)))
 @example("://sk-" + "0" * 20 + "@0")  # the mark holds a name, and a colon as in a URL
 @example("gho_" + "0" * 36 + ":" + "0" * 15 + "A")
+@example("glpat-" + "0" * 84 + "AIS MY PASSWORD")  # a token once the password behind it is out
 def test_redacting_again_changes_nothing(text: str) -> None:
     once, _ = redact(text)
     assert redact(once) == (once, 0)

@@ -32,16 +32,21 @@ def redact(text: str) -> tuple[str, int]:
         The text without its secrets, and how many were replaced.
 
     """
-    secrets = find_secrets(text)
-    if not secrets:
-        return text, 0
+    count = 0
+    # With one taken out, what stood before it may look like another: a token is only one where it ends.
+    while secrets := find_secrets(text):
+        text = _without(text, secrets)
+        count += len(secrets)
+    return text, count
+
+
+def _without(text: str, secrets: list[Secret]) -> str:
     parts: list[str] = []
     done = 0
     for secret in secrets:
         parts += text[done : secret.start], f"{MARK}{secret.kind}]"
         done = secret.end
-    parts.append(text[done:])
-    return "".join(parts), len(secrets)
+    return "".join([*parts, text[done:]])
 
 
 def find_secrets(text: str) -> list[Secret]:
