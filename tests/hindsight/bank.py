@@ -13,14 +13,24 @@ CHUNK = 3_000
 
 @dataclass(slots=True)
 class Document:
-    """A document with its tags and metadata as they were given last."""
+    """A document with its tags and metadata as they were given last; a text appended is a part of its own."""
 
-    text: str
+    parts: list[str]
     tags: list[str]
     metadata: dict[str, str]
     context: str | None
     timestamp: str | None
     written: int
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return "\n".join(self.parts)
+
+    @property
+    def chunks(self) -> list[str]:
+        """What becomes a memory each."""
+        return [chunk for part in self.parts for chunk in chunks(part)]
 
 
 @dataclass(slots=True)
@@ -33,13 +43,13 @@ class Bank:
 
     def write(self, item: Mapping[str, Any], name: str, append: bool) -> None:
         """Replace a document, or append to it; tags and metadata are those of this item alone."""
-        text = str(item["content"])
+        parts = [str(item["content"])]
         before = self.documents.get(name)
         if append and before is not None:
-            text = _joined(before.text, text)
+            parts = _joined(before.parts, parts[0])
         self.writes += 1
         self.documents[name] = Document(
-            text=text,
+            parts=parts,
             tags=list(item.get("tags") or ()),
             metadata=dict(item.get("metadata") or {}),
             context=item.get("context"),
@@ -67,7 +77,7 @@ class Bank:
                 "attachments": None,
             }
             for name, document in self.documents.items()
-            for number, text in enumerate(chunks(document.text))
+            for number, text in enumerate(document.chunks)
         ]
 
     def recall(self, bank: str, request: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -147,11 +157,12 @@ def _passes(memory: Mapping[str, Any], request: Mapping[str, Any]) -> bool:
     return all(match_group(memory["tags"], group) for group in request.get("tag_groups") or ())
 
 
-def _joined(before: str, after: str) -> str:
-    one, other = _array(before), _array(after)
+def _joined(before: list[str], after: str) -> list[str]:
+    """Lists of messages become one; other texts stay apart."""
+    one, other = _array("\n".join(before)), _array(after)
     if one is not None and other is not None:
-        return json.dumps([*one, *other], ensure_ascii=False)
-    return f"{before}\n{after}"
+        return [json.dumps([*one, *other], ensure_ascii=False)]
+    return [*before, after]
 
 
 def _array(text: str) -> list[Any] | None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
-from .bank import Bank, chunks, match_tags, words
+from .bank import Bank, match_tags, words
 
 _BANK = r"/v1/default/banks/(?P<bank>[^/]+)"
 _OPERATIONS_SINCE, _APPEND_SINCE = (0, 8, 6), (0, 5, 0)
@@ -236,7 +236,7 @@ class FakeHindsight:
                 "id": name,
                 "bank_id": bank,
                 "text_length": len(document.text),
-                "memory_unit_count": len(chunks(document.text)),
+                "memory_unit_count": len(document.chunks),
                 "document_metadata": document.metadata or None,
                 "tags": document.tags,
             }
@@ -261,7 +261,7 @@ class FakeHindsight:
                 "content_hash": str(held.written),
                 "created_at": "2026-01-01T00:00:00+00:00",
                 "updated_at": "2026-01-01T00:00:00+00:00",
-                "memory_unit_count": len(chunks(held.text)),
+                "memory_unit_count": len(held.chunks),
                 "tags": held.tags,
                 "document_metadata": held.metadata or None,
             },
@@ -271,7 +271,7 @@ class FakeHindsight:
         held = self.banks.get(bank, Bank()).documents.pop(document, None)
         if held is None:
             raise _Refused(404, "Document not found")
-        count = len(chunks(held.text))
+        count = len(held.chunks)
         message = f"Document '{document}' and {count} associated memory units deleted successfully"
         return Answer(
             200, {"success": True, "message": message, "document_id": document, "memory_units_deleted": count}
