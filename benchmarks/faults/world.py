@@ -1,120 +1,37 @@
-"""A host in a process of its own, a server with scripted faults, and what was said: what a scenario plays on."""
+"""A home, a server with scripted faults, and what was said: what a scenario plays on, on one side."""
 
 from __future__ import annotations
 
 import contextlib
-import json
-import os
-import queue
 import re
 import shutil
-import subprocess
-import sys
 import tempfile
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from tests.hindsight.fake import FakeHindsight
-from tests.hindsight.http import Fault, HttpHindsight
+from tests.hindsight.http import Fault, HttpHindsight, Kind
 
-Side = Literal["theirs", "ours"]
+from .host import HarnessError, Host
+from .outcome import Outcome, Side
 
 BANK = "bank"
-#: How long one step of a host may take before the host counts as hung, in seconds.
-STEP_SECONDS = 60.0
+RETAIN = r"POST .*/memories$"
+RECALL = r"POST .*/memories/recall$"
 
 
 @dataclass(slots=True)
 class Said:
-    """One turn that was said.
-
-    Attributes:
-        undone: it was taken back.
-        inherited: a branch has it too, as its own history.
-    """
+    """One turn that was said, and whether it was taken back."""
 
     marker: str
     session: str
     undone: bool = False
-
-
-class Host:
-    """A child process that plays a host. It may be killed, and another one started on the same home."""
-
-    def __init__(self, side: Side, home: Path, url: str, hermes: Path | None) -> None:
-        if side == "theirs":
-            if hermes is None:
-                raise ValueError("their side needs the interpreter of an environment with hermes-agent")
-            command = [str(hermes), str(Path(__file__).with_name("theirs.py")), url]
-        else:
-            command = [sys.executable, "-m", "benchmarks.faults.ours", url]
-        foreign = ("THREADLINE_", "HINDSIGHT_", "HERMES_")
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-        with (home / f"{side}.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                env={**clean, "HERMES_HOME": str(home), "THREADLINE_HOME": str(home / "threadline")},
-            )
-        self._answers: queue.Queue[str] = queue.Queue()
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def step(self, do: str, **arguments: Any) -> dict[str, Any]:
-        """Have it do something, and wait for the outcome."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
-        self._process.stdin.flush()
-        try:
-            answer = self._answers.get(timeout=STEP_SECONDS)
-        except queue.Empty:
-            return {"ms": STEP_SECONDS * 1000, "raised": "it never came back"}
-        found: dict[str, Any] = json.loads(answer) if answer else {"ms": 0.0, "raised": "it died"}
-        return found
-
-    def kill(self) -> None:
-        """SIGKILL."""
-        self._process.kill()
-        self._process.wait()
-        self._reader.join()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    pipe.close()
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self._answers.put(line)
-        self._answers.put("")
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What a scenario came to on one side. `claims` are what it saw beside turns, each true or false."""
-
-    lost: int = 0
-    repeated: int = 0
-    misplaced: int = 0
-    remembered: int = 0
-    leaked: int = 0
-    blocked_ms: float = 0.0
-    limit_ms: float | None = None
-    claims: dict[str, bool] = field(default_factory=dict)
-
-    @property
-    def failed(self) -> bool:
-        """Whether anything is not as it should be."""
-        slow = self.limit_ms is not None and self.blocked_ms > self.limit_ms
-        wrong = self.lost or self.repeated or self.misplaced or self.remembered or self.leaked
-        return bool(wrong or slow or not all(self.claims.values()))
 
 
 class World:
@@ -125,7 +42,7 @@ class World:
         self.fake = FakeHindsight(version)
         self.server = HttpHindsight(self.fake)
         self.said: list[Said] = []
-        self.outcome = Outcome()
+        self.outcome = Outcome(side)
         self._hermes = hermes
         self._folder = Path(tempfile.mkdtemp(prefix="threadline-faults-"))
         self._hosts: list[Host] = []
@@ -149,63 +66,128 @@ class World:
         """A process with an agent in it."""
         host = Host(self.side, self._folder, self.server.url, self._hermes)
         self._hosts.append(host)
-        host.step("start", session=session, **options)
+        self.begin(host, session, **options)
         return host
 
-    def say(self, host: Host, session: str, *, late: bool = False, about: str = "") -> str:
-        """A turn; returns the word that nothing else has. `late`: recorded only, as after a switch."""
+    def begin(self, host: Host, session: str, **options: Any) -> None:
+        """An agent in a process that is there already."""
+        answer = host.step("start", session=session, **options)
+        if "raised" in answer:
+            raise HarnessError(f"{self.side} does not start: {answer['raised']}")
+
+    def step(self, host: Host, do: str, **arguments: Any) -> dict[str, Any]:
+        """Something that the host does, with what it took and what it raised."""
+        answer = host.step(do, **arguments)
+        for kind, took in answer["calls"]:
+            self.outcome.took(kind, took)
+        if "raised" in answer:
+            if self.side == "theirs":  # the host's manager lets nothing through: it is the driver that is wrong
+                raise HarnessError(f"theirs, {do}: {answer['raised']}")
+            self.outcome.raised.append(answer["raised"])
+        return answer
+
+    def say(self, host: Host, session: str, about: str = "", *, late: bool = False, key: str | None = None) -> str:
+        """A turn; returns the word that nothing else has. `late`: recorded only, after the host went elsewhere."""
         marker = f"marker{len(self.said) + 1}x"
         self.said.append(Said(marker, session))
-        text = {"user": self.user_text(marker, about), "assistant": "Noted."}
-        answer = host.step("sync" if late else "turn", session=session, **text)
-        self.blocked(answer)
+        self.say_again(host, session, marker, about, late=late, key=key)
         return marker
 
-    @staticmethod
-    def user_text(marker: str, about: str = "") -> str:
-        """What the user says in a turn."""
-        return f"Remember {marker} {about}".strip()
+    def say_again(
+        self, host: Host, session: str, marker: str, about: str = "", *, late: bool = False, key: str | None = None
+    ) -> None:
+        """The same turn, handed in once more."""
+        text = _user_text(marker, about)
+        self.step(host, "sync" if late else "turn", session=session, user=text, assistant="Noted.", key=key)
 
-    def undo(self, host: Host, session: str, turns: int = 1) -> None:
-        """The last turns of a session are taken back."""
+    def settle(self, host: Host, seconds: float = 15.0) -> None:
+        """So long at most passes, or less once nothing is on its way: a user takes seconds between messages."""
+        self.step(host, "settle", seconds=seconds)
+
+    def undo(self, host: Host, session: str) -> None:
+        """The last turn of a session is taken back."""
         own = [one for one in self.said if one.session == session and not one.undone]
-        for one in own[-turns:]:
-            one.undone = True
-        kept = [self.user_text(one.marker) for one in own[:-turns]]
-        self.blocked(host.step("undo", session=session, turns=turns, kept=kept))
+        own[-1].undone = True
+        kept = [_user_text(one.marker) for one in own[:-1]]
+        self.step(host, "undo", session=session, turns=1, kept=kept)
 
-    def switch(self, host: Host, session: str, to: str, reason: str = "new", parent: str = "") -> None:
-        """Another session."""
-        self.blocked(host.step("switch", session=session, to=to, reason=reason, parent=parent))
+    def switch(
+        self, host: Host, session: str, to: str, reason: str = "new", parent: str = "", *, at_once: bool = False
+    ) -> None:
+        """Another session. Its user takes a moment first, in which the queues run dry, unless it is `at_once`."""
+        if not at_once:
+            self.settle(host)
+        self.step(host, "switch", session=session, to=to, reason=reason, parent=parent)
 
-    def exit(self, host: Host, *, measured: bool = False) -> None:
-        """The host ends as its command line does. It may wait for its queues; `measured` where that is the question."""
-        answer = host.step("exit")
-        if measured:
-            self.blocked(answer)
-        host.kill()
+    def exit(self, host: Host, *, one_shot: bool = False) -> None:
+        """The host ends as its command line does, or as `hermes -z`, and then its process."""
+        answer = self.step(host, "exit", one_shot=one_shot)
+        self._ended(host, answer)
+
+    def exit_while_a_turn_arrives(self, host: Host, session: str) -> None:
+        """The host ends, and one more turn comes in the meantime."""
+        marker = f"marker{len(self.said) + 1}x"
+        self.said.append(Said(marker, session))
+        text = {"user": _user_text(marker), "assistant": "Noted."}
+        answer = self.step(host, "exit_while_a_turn_arrives", session=session, **text)
+        self._ended(host, answer)
+
+    def _ended(self, host: Host, answer: dict[str, Any]) -> None:
+        took = sum(took for kind, took in answer["calls"] if kind == "exit")
+        self.outcome.took("exit", took + host.end())
 
     def restart(self, session: str, **options: Any) -> None:
         """The next day: an agent is started, has time for what it owes, and ends."""
         host = self.start(session, **options)
-        host.step("settle", seconds=15)
+        self.settle(host)
         self.exit(host)
 
-    def blocked(self, answer: dict[str, Any]) -> None:
-        """The host's thread was in a call for so long."""
-        self.outcome.blocked_ms = max(self.outcome.blocked_ms, float(answer["ms"]))
+    def remembered(self, *about: str) -> list[str]:
+        """What other agents said in other sessions before, one for each; nothing of it is in question here."""
+        markers = []
+        host = self.start("past-0")
+        for number, each in enumerate(about):
+            if number:
+                self.begin(host, f"past-{number}")
+            markers.append(self.say(host, f"past-{number}", each))
+            self.settle(host)
+            self.step(host, "retire")
+        host.end()
+        self.outcome.longest.clear()
+        return markers
 
     # What the server does
 
-    def fault(self, match: str, kind: Any, **more: Any) -> Fault:
+    def fault(self, match: str, kind: Kind, **more: Any) -> Fault:
         """Something goes wrong with the requests that match."""
         fault = Fault(match, kind, **more)
         self.server.faults.append(fault)
         return fault
 
     def heal(self) -> None:
-        """Nothing goes wrong any more."""
+        """Nothing goes wrong any more, and what hangs is let go."""
         self.server.faults.clear()
+        self.server.release()
+
+    def wait_for(self, match: str, count: int = 1) -> None:
+        """So many requests that match came to the server."""
+        if not self.server.wait_for(match, count, 20):
+            raise HarnessError(f"{self.side}: no {count} requests {match} came")
+
+    def came(self, match: str) -> int:
+        """How many requests that match came so far."""
+        return sum(re.search(match, line) is not None for line in self.server.seen)
+
+    def retains(self, text: str) -> int:
+        """How often the server was made to take up a retain of a text."""
+        found = [one for one in self.fake.log if one.method == "POST" and one.path.endswith("/memories")]
+        return sum(text in str(one.body) for one in found)
+
+    def until(self, holds: Callable[[], bool]) -> None:
+        """Something is so on the server, or it takes too long; what is judged shows it then."""
+        deadline = time.monotonic() + 20
+        while not holds() and time.monotonic() < deadline:
+            threading.Event().wait(0.01)
 
     # What came of it
 
@@ -217,19 +199,33 @@ class World:
         """Something else that must be so."""
         self.outcome.claims[what] = holds
 
-    def judge(self, limit_ms: float | None = None) -> Outcome:
+    def tags_of(self, marker: str) -> set[str]:
+        """The tags of the documents that hold a turn."""
+        documents = self.fake.banks[BANK].documents.values()
+        return {tag for document in documents if marker in document.text for tag in document.tags}
+
+    def has_all(self) -> bool:
+        """Whether the server has every turn by now."""
+        texts = "".join(self.fake.texts(BANK).values())
+        return all(one.marker in texts for one in self.said)
+
+    def judge(self) -> Outcome:
         """Hold what the server has against what was said."""
         outcome = self.outcome
-        outcome.limit_ms = limit_ms
         bank = self.fake.banks.get(BANK)
-        documents = {} if bank is None else dict(bank.documents)
+        documents = [] if bank is None else list(bank.documents.values())
         for one in self.said:
-            holding = [document for document in documents.values() if one.marker in document.text]
+            holding = [document for document in documents if re.search(rf"\b{one.marker}\b", document.text)]
             count = sum(len(re.findall(rf"Remember {one.marker}\b", document.text)) for document in holding)
             if one.undone:
-                outcome.remembered += count > 0
+                outcome.remembered += bool(holding)
                 continue
-            outcome.lost += count == 0
+            outcome.lost += not holding
             outcome.repeated += max(0, count - 1)
             outcome.misplaced += bool(holding) and not any(f"session:{one.session}" in d.tags for d in holding)
         return outcome
+
+
+def _user_text(marker: str, about: str = "") -> str:
+    """What the user says in a turn."""
+    return f"Remember {marker} {about}".strip()

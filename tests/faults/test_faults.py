@@ -1,20 +1,39 @@
 """The fault table cannot rot: our side of every fault that is quick is played, and the page names them all."""
 
+from __future__ import annotations
+
+import sys
 from pathlib import Path
 
 import pytest
-from benchmarks.faults.page import verdict
-from benchmarks.faults.scenarios import SCENARIOS, Scenario
+from benchmarks.faults.__main__ import main
+from benchmarks.faults.scenario import Scenario
+from benchmarks.faults.scenarios import CONTROL, SCENARIOS
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "faults.md"
 
 
-@pytest.mark.parametrize("scenario", [each for each in SCENARIOS if not each.slow], ids=lambda each: each.name)
+@pytest.mark.parametrize(
+    "scenario", [each for each in (CONTROL, *SCENARIOS) if not each.slow], ids=lambda each: each.name
+)
 def test_hold_against_every_fault(scenario: Scenario) -> None:
-    assert verdict(scenario.run("ours", None)) == "held"
+    assert scenario.run("ours", None).verdict() == "held"
 
 
 def test_name_every_fault_on_the_page() -> None:
     page = PAGE.read_text("utf-8")
     assert [each.name for each in SCENARIOS if f"| {each.name} |" not in page] == []
+    assert [each.name for each in SCENARIOS if f"- **{each.name}**: {each.what}" not in page] == []
+    assert sum(line.count("|") == 7 for line in page.splitlines()) == len(SCENARIOS) + 2
     assert len({each.name for each in SCENARIOS}) == len(SCENARIOS)
+
+
+def test_measure_nothing_where_the_other_side_cannot_be_played(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """A driver that does not work is no failure of the provider."""
+    page = tmp_path / "page.md"
+    monkeypatch.setattr(sys, "argv", ["faults", "--hermes-python", sys.executable, "--write", str(page)])
+    assert main() == 2
+    assert "Nothing was measured: theirs does not start" in capsys.readouterr().err
+    assert not page.exists()
