@@ -214,7 +214,8 @@ def _(world: World) -> None:
 
 @KNOWN.add(
     "a parent of long ago",
-    "/branch from a to b; then a new session c, for which the host names no parent; a turn in c.",
+    "/branch from a to b; then a new session c, for which the host names no parent (the command line of 0.19.0 always "
+    "names one); a turn in c.",
     known="the provider's source",
 )
 def _(world: World) -> None:

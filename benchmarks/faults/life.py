@@ -110,8 +110,8 @@ def _(world: World) -> None:
 
 @LIFE.add(
     "the same turn twice",
-    "The host hands a turn in again under the same key, as after a doubt of its own; the bundled provider has no place "
-    "for a key.",
+    "A host hands a turn in again under the same key, as after a doubt of its own. (hermes-agent 0.19.0 gives no keys, "
+    "and the bundled provider has no place for one.)",
 )
 def _(world: World) -> None:
     host = world.start("a")
@@ -142,7 +142,9 @@ def _(world: World) -> None:
 
 
 @LIFE.add(
-    "a switch while the writer hangs", "The server hangs in a retain; /resume; a turn there; then it works again."
+    "a switch while the writer hangs",
+    "The server hangs in a retain; /resume; a turn there; then it works again. (The bundled provider re-appends the "
+    "session at the switch, and so sends the turn after all.)",
 )
 def _(world: World) -> None:
     host = world.start("a")

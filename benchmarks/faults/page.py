@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
+from textwrap import fill
 
 from .outcome import EXIT_LIMITS, LIMITS, Outcome, Side
 from .scenario import Scenario
@@ -42,11 +43,17 @@ What is counted:
   question. In every row it is `blocked` when it takes more than {add:g} ms to add, {switch:g} ms to switch,
   {tool:,.0f} ms for the tool, {recall:,.0f} ms for a recall (after which the host gives it up), {theirs_exit:,.0f} ms
   for an exit (the host's own watchdog); for Threadline's exit {ours_exit:,.0f} ms (its own `shutdown_seconds` of 5 s,
-  and a second). Where a call took a little too long and nothing else was wrong, the row is played again, twice at most:
-  the machine is shared.
+  and a second). The first calls of a process include what is loaded meanwhile. Where a call took a little too long and
+  nothing else was wrong, the row is played again, twice at most: the machine is shared.
 
 The numbers with `#` are issues of hermes-agent; `ours` are faults of our own devising, chosen by us, so the number of
 rows says nothing about how often each happens to anybody."""
+
+_WAITS = (
+    "Before an answer it waits only for a recall that is under way. Its longest wait, at the median of the rows: "
+    "{theirs:,.1f} ms. Threadline asks the server for the message itself, unless just that was prefetched: "
+    "{ours:,.0f} ms."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +95,7 @@ played first, and nothing is written unless it is so.
 
 ## What the bundled provider does well
 
-{chr(10).join(_praise(rows))}
+{_bullets(_praise(rows))}
 
 ## What the table does not say
 
@@ -99,7 +106,7 @@ re-append of the session, and most of what it loses is one and the same queue in
 
 ## What was done
 
-{chr(10).join(f"- **{row.scenario.name}**: {_whole(row.scenario)}" for row in rows)}
+{_bullets([f"**{row.scenario.name}**: {_whole(row.scenario)}" for row in rows])}
 """
 
 
@@ -108,17 +115,19 @@ def _praise(rows: Sequence[Row]) -> list[str]:
     added = max(row.theirs.longest.get("add", 0.0) for row in rows)
     waited = {side: median(row.longest["recall"] for row in of if "recall" in row.longest) for side, of in _sides(rows)}
     lines = [
-        f"- It holds in {len(held)} of the {len(rows)} rows: {'; '.join(held)}.",
-        f"- To record a turn never kept its host's thread for more than {added:,.0f} ms, whatever the server did.",
-        "- Before an answer it waits only for a recall that is under way. Its longest wait, at the median of the rows:",
-        f"  {waited['theirs']:,.1f} ms. Threadline asks the server for the message itself, unless just that was",
-        f"  prefetched: {waited['ours']:,.0f} ms.",
+        f"It holds in {len(held)} of the {len(rows)} rows: {'; '.join(held)}.",
+        f"To record a turn never kept its host's thread for more than {added:,.0f} ms, whatever the server did.",
+        _WAITS.format_map(waited),
     ]
     if {"an answer that is lost", "a time-out that did apply", "a request that arrives late"} <= set(held):
-        lines.append(
-            "- A lost answer, a time-out or a late request does not make it repeat a turn: it sends each once."
-        )
+        lines.append("A lost answer, a time-out or a late request does not make it repeat a turn: it sends each once.")
     return lines
+
+
+def _bullets(texts: Sequence[str]) -> str:
+    return "\n".join(
+        fill(f"- {text}", 120, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False) for text in texts
+    )
 
 
 def _sides(rows: Sequence[Row]) -> list[tuple[Side, list[Outcome]]]:
