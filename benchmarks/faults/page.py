@@ -113,7 +113,9 @@ re-append of the session, and most of what it loses is one and the same queue in
 def _praise(rows: Sequence[Row]) -> list[str]:
     held = [row.scenario.name for row in rows if not row.theirs.failed]
     added = max(row.theirs.longest.get("add", 0.0) for row in rows)
-    waited = {side: median(row.longest["recall"] for row in of if "recall" in row.longest) for side, of in _sides(rows)}
+    waited: dict[str, float] = {
+        side: median(row.longest["recall"] for row in of if "recall" in row.longest) for side, of in _sides(rows)
+    }
     lines = [
         f"It holds in {len(held)} of the {len(rows)} rows: {'; '.join(held)}.",
         f"To record a turn never kept its host's thread for more than {added:,.0f} ms, whatever the server did.",
