@@ -48,7 +48,11 @@ class RealHindsight:
 
     def __enter__(self) -> Self:
         self._start_database()
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__(None, None, None)  # nobody else would end the database
+            raise
         return self
 
     def __exit__(

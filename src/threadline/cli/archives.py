@@ -29,21 +29,40 @@ def export(options: Options, output: Path | None) -> None:
     """
     from threadline import archive
 
-    if output is None and options.json:
-        raise click.UsageError("An export is JSON lines already; --json goes with --output.")
+    check_output(options, output)
     with options.journal() as (journal, bank), contextlib.closing(archive.write(journal, bank)) as lines:
-        if output is None:
-            write_lines(sys.stdout.buffer, lines)
-            return
-        try:
-            with private_file(output) as file:
-                written = write_lines(file, lines)
-        except OSError as error:
-            raise os_error(error, output) from error
+        written = write_export(output, lines)
+    if output is None:
+        return
     if options.json:
         say_json({"file": output, "bank": bank.name, "lines": written})
     else:
         say(f"{output}: {count(written, 'line')} of bank {bank.name}.", err=True)
+
+
+def check_output(options: Options, output: Path | None) -> None:
+    """Refuse --json where the export itself goes to stdout.
+
+    Raises:
+        click.UsageError: it does.
+    """
+    if output is None and options.json:
+        raise click.UsageError("An export is JSON lines already; --json goes with --output.")
+
+
+def write_export(output: Path | None, lines: Iterable[str]) -> int:
+    """Write lines to a file for its owner alone, or to stdout; returns how many.
+
+    Raises:
+        StorageError: the file cannot be written; what had its name is as it was.
+    """
+    if output is None:
+        return write_lines(sys.stdout.buffer, lines)
+    try:
+        with private_file(output) as file:
+            return write_lines(file, lines)
+    except OSError as error:
+        raise os_error(error, output) from error
 
 
 def write_lines(file: BinaryIO, lines: Iterable[str]) -> int:

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import click
 
-from threadline.cli.archives import private_file, write_lines
+from threadline.cli.archives import check_output, write_export
 from threadline.cli.options import Options, command, confirm, group
 from threadline.cli.output import age, console, count, fields, first_line, json_line, say, say_json, show, styled
-from threadline.database import os_error
 from threadline.errors import InputError
 from threadline.journal import deliveries
 from threadline.journal.deliveries import PENDING, REMOVALS, Delivery, DeliveryState
@@ -140,18 +139,12 @@ def export(options: Options, output: Path | None, every: bool) -> None:
     One line for each delivery that waits or was refused: its figures, and the turns or the note it carries, as the
     journal has them. A file is written for its owner alone, and appears only when it is whole.
     """
-    if output is None and options.json:
-        raise click.UsageError("An export is JSON lines already; --json goes with --output.")
+    check_output(options, output)
     with options.journal() as (journal, bank):
         lines = _lines(journal, bank, _EVERY if every else PENDING)
-        if output is None:
-            write_lines(sys.stdout.buffer, lines)
-            return
-        try:
-            with private_file(output) as file:
-                written = write_lines(file, lines)
-        except OSError as error:
-            raise os_error(error, output) from error
+        written = write_export(output, lines)
+    if output is None:
+        return
     if options.json:
         say_json({"file": output, "bank": bank.name, "deliveries": written})
     else:
