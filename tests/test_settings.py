@@ -34,7 +34,8 @@ def test_take_home_from_the_environment(tmp_path: Path) -> None:
         ({"idle_seconds": -1}, "number from 0"),
         ({"idle_seconds": "soon"}, "idle_seconds"),
         ({"durability": "eternal"}, "process, power"),
-        ({"embedder": "gpt"}, "minilm, none"),
+        ({"embedder": ""}, "must be text"),
+        ({"embedder_options": "model"}, "must be a table of options"),
         ({"redact": "perhaps"}, "on or off"),
         ({"bank": ""}, "must be text"),
         ({"colour": "red"}, "no setting 'colour'"),
@@ -77,8 +78,32 @@ def test_take_the_options_of_the_backend_from_the_table_of_its_name(tmp_path: Pa
     assert Settings.load(tmp_path, {}, backend="embedded").backend_options == {}
     given = Settings.load(tmp_path, {}, backend_options={"url": "c"})
     assert given.backend_options == {"url": "c", "timeout": 3}
-    with pytest.raises(SettingsError, match="table of the backend's options"):
+    with pytest.raises(SettingsError, match="table of options"):
         Settings.load(tmp_path, {}, backend_options="url")
+
+
+def test_take_the_options_of_the_embedder_from_a_table_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(
+        'embedder = "mine"\nbackend = "mine"\n[mine]\nmodel = "of the backend"\n'
+        '[embedder_options.mine]\nmodel = "a"\nthreads = 2\n[embedder_options.theirs]\nmodel = "b"\n'
+    )
+    assert Settings.load(tmp_path, {}).embedder_options == {"model": "a", "threads": 2}
+    assert Settings.load(tmp_path, {}).backend_options == {"model": "of the backend"}
+    assert Settings.load(tmp_path, {"THREADLINE_EMBEDDER": "theirs"}).embedder_options == {"model": "b"}
+    assert Settings.load(tmp_path, {}, embedder="none").embedder_options == {}
+    given = Settings.load(tmp_path, {}, embedder_options={"model": "c"})
+    assert given.embedder_options == {"model": "c", "threads": 2}
+
+
+def test_say_where_the_options_of_an_embedder_go(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('embedder = "openai"\n[embedder_options]\nmodel = "a"\n')
+    with pytest.raises(SettingsError, match=r"config\.toml: 'model' is no table.*\[embedder_options\.openai\]"):
+        Settings.load(tmp_path, {})
+
+
+def test_show_no_key_that_is_an_option() -> None:
+    settings = Settings(embedder_options={"api_key": "sk-secret"}, backend_options={"api_key": "sk-secret"})
+    assert "sk-secret" not in repr(settings)
 
 
 def test_tell_the_type_checker_of_every_setting() -> None:

@@ -10,12 +10,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal, TypedDict, get_args
+from typing import Any, TypedDict, get_args
 
 from threadline.database import Durability
 from threadline.errors import SettingsError
-
-EmbedderName = Literal["minilm", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +26,9 @@ class Settings:
         backend: what remembers: `embedded`, `hindsight`, or one that an installed package registers.
         backend_options: the backend's own options: in `config.toml` the table of its name.
         durability: `process`: a turn survives the death of the process; `power`: also that of the machine.
-        embedder: `minilm`: words and meaning; `none`: words only, with no model in memory.
+        embedder: what finds by meaning: `minilm`, `static`, `sentence-transformers`, `fastembed`, `openai`, or one that
+            an installed package registers; `none`: words only, with no model in memory.
+        embedder_options: the embedder's own options: in `config.toml` the table `embedder_options.` and its name.
         retain_every_n_turns: how many turns of a session are delivered together.
         idle_seconds: an unfinished batch is delivered after this long without a turn.
         redact: whether secrets are taken out before anything is written; unset: as the bank was made, on at first.
@@ -40,9 +40,10 @@ class Settings:
     home: Path = Path("~/.threadline")
     bank: str = "default"
     backend: str = "embedded"
-    backend_options: Mapping[str, Any] = field(default_factory=dict)
+    backend_options: Mapping[str, Any] = field(default_factory=dict, repr=False)  # there may be a key in it
     durability: Durability = "process"
-    embedder: EmbedderName = "minilm"
+    embedder: str = "minilm"
+    embedder_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     retain_every_n_turns: int = 1
     idle_seconds: float = 30.0
     redact: bool | None = None
@@ -73,8 +74,11 @@ class Settings:
         settings = _apply(settings, {k: v for k, v in written.items() if k not in tables}, str(config))
         settings = _apply(settings, _from_environment(environ), "the environment")
         settings = _apply(settings, {k: v for k, v in given.items() if v is not None}, "the call")
-        options = {**tables.get(settings.backend, {}), **settings.backend_options}
-        return replace(settings, backend_options=options)
+        return replace(
+            settings,
+            backend_options={**tables.get(settings.backend, {}), **settings.backend_options},
+            embedder_options={**_of_embedder(settings.embedder, tables, config), **settings.embedder_options},
+        )
 
 
 class Given(TypedDict, total=False):
@@ -82,7 +86,8 @@ class Given(TypedDict, total=False):
 
     backend_options: Mapping[str, Any] | None
     durability: Durability | None
-    embedder: EmbedderName | None
+    embedder: str | None
+    embedder_options: Mapping[str, Any] | None
     retain_every_n_turns: int | None
     idle_seconds: float | None
     redact: bool | None
@@ -102,8 +107,20 @@ def _from_file(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path} cannot be read ({error}); mend it or move it away.") from error
 
 
+def _of_embedder(name: str, tables: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
+    """The table `[embedder_options.<name>]`: a table of the name alone might be a backend's."""
+    of_each = tables.get("embedder_options", {})
+    for key, value in of_each.items():
+        if not isinstance(value, dict):
+            raise SettingsError(
+                f"{path}: {key!r} is no table of an embedder; write [embedder_options.{name}] above it."
+            )
+    found: Mapping[str, Any] = of_each.get(name, {})
+    return found
+
+
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
-    names = {f.name for f in fields(Settings)} - {"home", "backend_options"}
+    names = {f.name for f in fields(Settings)} - {"home", "backend_options", "embedder_options"}
     return {name: text for name in names if (text := environ.get(f"THREADLINE_{name.upper()}"))}
 
 
@@ -131,7 +148,7 @@ def _text(value: Any) -> str:
 
 def _options(value: Any) -> Mapping[str, Any]:
     if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
-        raise ValueError("it must be a table of the backend's options")
+        raise ValueError("it must be a table of options")
     return value
 
 
@@ -179,7 +196,8 @@ _PARSERS: Mapping[str, Any] = {
     "backend": _text,
     "backend_options": _options,
     "durability": _choice(*get_args(Durability)),
-    "embedder": _choice(*get_args(EmbedderName)),
+    "embedder": _text,
+    "embedder_options": _options,
     "retain_every_n_turns": _count,
     "idle_seconds": _positive,
     "redact": _switch,

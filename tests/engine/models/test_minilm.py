@@ -55,8 +55,8 @@ def test_load_the_model_once_for_all_that_use_it(minilm: MiniLM) -> None:
     before = minilm.embed(["again"])
     other = MiniLM()
     assert np.array_equal(other.embed(["again"]), before)
-    assert other._loaded() is minilm._loaded()
-    model = weakref.ref(other._loaded())
+    assert other._model.get() is minilm._model.get()
+    model = weakref.ref(other._model.get())
     other.close()
     assert np.array_equal(minilm.embed(["again"]), before), "one that closes takes nothing from the others"
     minilm.close()

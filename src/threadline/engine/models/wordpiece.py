@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ VOCABULARY = Path(__file__).with_name("minilm-vocab.txt")
 # Text in a script the vocabulary lacks becomes one [UNK] a word; it must not be next to free in a budget.
 _BYTES_PER_TOKEN = 6
 
+_WORDS = re.compile(r"[a-z0-9]+|[^a-z0-9\s]")
+
 
 def encode(texts: Sequence[str]) -> list[list[int]]:
     """Token ids of each text, without [CLS] and [SEP], of whatever length.
@@ -27,14 +30,30 @@ def encode(texts: Sequence[str]) -> list[list[int]]:
     return [encoding.ids for encoding in _tokenizer().encode_batch(list(texts), add_special_tokens=False)]
 
 
+def written(ids: Sequence[int]) -> tuple[str, ...]:
+    """Tokens as they stand in the vocabulary; one that continues a word begins with `##`."""
+    return tuple(_tokenizer().id_to_token(number) or "[UNK]" for number in ids)
+
+
 def count_tokens(texts: Sequence[str]) -> list[int]:
     """How many tokens each text takes of a budget: WordPiece's count, at least one for six bytes of UTF-8.
 
     Raises:
         EmbedderError: the vocabulary file is missing.
     """
-    floors = (-(-len(text.encode("utf-8", "replace")) // _BYTES_PER_TOKEN) for text in texts)
-    return [max(len(ids), floor) for ids, floor in zip(encode(texts), floors, strict=True)]
+    return [_count(text) for text in texts]
+
+
+def _count(text: str) -> int:
+    if text.isascii() and text.isprintable():  # what WordPiece does there is to cut at white space and punctuation
+        return max(sum(map(_pieces, _WORDS.findall(text.lower()))), -(-len(text) // _BYTES_PER_TOKEN))
+    floor = -(-len(text.encode("utf-8", "replace")) // _BYTES_PER_TOKEN)
+    return max(len(encode([text])[0]), floor)
+
+
+@functools.lru_cache(maxsize=65_536)
+def _pieces(word: str) -> int:
+    return len(encode([word])[0])
 
 
 @functools.cache
