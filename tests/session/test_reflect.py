@@ -18,6 +18,7 @@ from threadline import (
     Reflection,
     UnsupportedError,
 )
+from threadline.engine.reflect.extract import NOTHING
 from threadline.testing import FakeBackend, Fault
 
 
@@ -116,3 +117,60 @@ async def test_reflect_and_probe_asynchronously(tmp_path: Path, backend: FakeBac
         assert await session.compressed_turn() == 1
         assert (await session.status()).delivered == (await memory.session_statuses())[0].delivered == 1
         assert (await memory.probe()).ok
+
+
+@pytest.fixture
+def quoting(tmp_path: Path) -> Iterator[Memory]:
+    """The embedded engine, which has no model to put an answer into words."""
+    with Memory.open(tmp_path, embedder="none", redact=False) as memory:
+        yield memory
+
+
+def test_quote_what_the_session_sees(quoting: Memory) -> None:
+    one, other = quoting.session("one", tags=["boats"]), quoting.session("other")
+    one.add_turn(user="The boat is called Marlin.")
+    other.add_turn(user="The boat is called Tern.")
+    assert quoting.flush(20)
+    answer = one.reflect("what is the boat called")
+    assert answer.extractive
+    assert [found.session for found in answer.memories] == ["one"]
+    assert "“The boat is called Marlin.”" in answer.text
+    assert "Tern" not in answer.text
+    assert {found.session for found in quoting.reflect("boat").memories} == {"one", "other"}
+    assert {found.session for found in quoting.reflect("boat", tags=["boats"]).memories} == {"one"}
+    assert quoting.session("fresh").reflect("boat") == quoting.reflect("trains") == Reflection(NOTHING, extractive=True)
+    assert len(quoting.reflect("boat", max_tokens=60).memories) == 1
+
+
+def test_quote_nothing_that_was_taken_back_or_forgotten(quoting: Memory) -> None:
+    session = quoting.session("s")
+    session.add_turn(user="The boat is called Marlin.")
+    session.add_turn(user="The boat is called Tern.")
+    assert quoting.flush(20)
+    session.rewind()
+    answers = [session.reflect("boat"), session.reflect("boat", scope="bank"), quoting.reflect("boat")]
+    assert ["Tern" in answer.text for answer in answers] == [False] * 3
+    quoting.forget(session="s")
+    assert quoting.reflect("boat").text == NOTHING
+
+
+def test_cite_a_turn_as_the_branch_s_that_kept_it_and_a_note_as_its_session_s(quoting: Memory) -> None:
+    session = quoting.session("said-there")
+    session.add_turn(user="The boat is called Marlin.")
+    session.branch("kept")
+    session.rewind()
+    quoting.session("noted").note("The boat is twelve metres long.")
+    assert quoting.flush(20)
+    answer = quoting.reflect("boat")
+    assert {found.session for found in answer.memories} == {"kept", "noted"}
+    assert "user, kept, turn 1, " in answer.text
+    assert "note, noted, 20" in answer.text
+    assert "said-there" not in answer.text
+
+
+async def test_quote_asynchronously(tmp_path: Path) -> None:
+    async with AsyncMemory.open(tmp_path, embedder="none") as memory:
+        session = await memory.session("s")
+        await session.add_turn(user="The boat is called Marlin.")
+        assert await memory.flush(20)
+        assert (await session.reflect("boat")).memories == (await memory.reflect("boat")).memories != ()
