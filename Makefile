@@ -8,11 +8,12 @@ BIN := .venv/bin
 READY := .venv/.ready
 HINDSIGHT := .venv-hindsight
 HERMES := .venv-hermes
+PEERS := .venv-peers
 DATA ?= ../shared/data
 KILLS ?= 5000
 SEEDS ?= 20000
 
-.PHONY: help demo test lint format types unit crash simulate hindsight faults bench bench-quality docs lock clean
+.PHONY: help demo test lint format types unit crash simulate hindsight faults bench bench-quality bench-peers tune docs lock clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,11 +68,30 @@ $(HERMES)/.ready: Makefile
 faults: $(READY) $(HERMES)/.ready ## What each fault does to the provider bundled with hermes-agent, and to us; write docs/faults.md
 	@$(BIN)/python -m benchmarks.faults --hermes-python $(HERMES)/bin/python --write docs/faults.md
 
-bench: $(READY) ## Measure speed, memory and disk; write docs/performance.md
-	@$(BIN)/python -m benchmarks.speed
+bench: $(READY) ## Measure speed, memory and disk in 20 minutes or so; write docs/performance.md (SIZES="1000 10000": quicker, prints)
+	@$(BIN)/python -m benchmarks.speed $(if $(SIZES),--sizes $(SIZES))
 
 bench-quality: $(READY) ## Measure what recall finds on real conversations (DATA=folder)
-	@$(BIN)/python -m benchmarks.quality $(DATA)
+	@$(BIN)/python -m benchmarks.quality $(DATA) --write
+
+# An environment a peer, as their dependencies clash. engram-search would bring PyTorch, for models that it downloads.
+# mcp-memory-service needs a Python whose sqlite3 loads extensions: many distributions' own does, pyenv's does not.
+SQLITE_PYTHON ?= /usr/bin/python3
+$(PEERS)/.ready: Makefile
+	$(call peer,$(PYTHON),mempalace,mempalace==3.11.0)
+	$(call peer,$(SQLITE_PYTHON),mcp-memory-service,'mcp-memory-service[sqlite]==12.2.0')
+	$(call peer,$(PYTHON),engram-search,--no-deps engram-search==0.1.7)
+	$(PEERS)/engram-search/bin/python -m pip install --quiet --disable-pip-version-check \
+	  faiss-cpu numpy rank-bm25 onnxruntime tokenizers
+	@touch $@
+
+peer = $(1) -m venv $(PEERS)/$(2) && $(PEERS)/$(2)/bin/python -m pip install --quiet --disable-pip-version-check $(3)
+
+bench-peers: $(READY) $(HINDSIGHT)/.ready $(PEERS)/.ready ## Measure other memories beside ours; write docs/peers.md (DATA=folder)
+	@$(BIN)/python -m benchmarks.peers $(DATA) --write docs/peers.md
+
+tune: $(READY) ## Fit the weights of recall to real conversations, and say what they are worth on others (DATA=folder)
+	@$(BIN)/python -m benchmarks.tuning $(DATA)
 
 docs: $(READY) ## Write the generated pages of docs/
 	@$(BIN)/python -m threadline.cli.reference docs/cli.md
@@ -84,4 +104,4 @@ lock: ## Lock the development dependencies anew
 	rm -rf .venv-lock
 
 clean: ## Remove what was made
-	rm -rf .venv .venv-lock $(HINDSIGHT) $(HERMES) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
+	rm -rf .venv .venv-lock $(HINDSIGHT) $(HERMES) $(PEERS) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build

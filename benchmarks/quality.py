@@ -1,219 +1,168 @@
 """What recall finds on real conversations: `make bench-quality DATA=<folder>`.
 
-Each conversation is imported into a bank of its own, as `threadline import` does it, and its first questions are
-asked through the public API in its default configuration. A question counts as found when a memory of its
-evidence is among the first ten. Beside it, plain BM25 over one item a message.
+Each conversation of the folder is imported into a bank of its own, as `threadline import` does it, and all its
+questions are asked through the public API in its default configuration, each when it is due. Beside it, plain BM25 over
+one item a message, with the speaker's name before its text. `benchmarks/evaluation.py` says what the figures mean.
 
-`DATA` holds folders of conversations in the plain format, and `raw/` with LoCoMo and LongMemEval as their makers
-wrote them. Where the folder is missing, this says so and measures nothing.
+python -m benchmarks.quality <folder>                      print the figures
+python -m benchmarks.quality <folder> --write              and write them into docs/performance.md
+python -m benchmarks.quality <folder> --dump lines.jsonl   and every question with what was found for it
+
+`DATA` holds folders of conversations in the plain format, or such conversations themselves. Where it is missing, this
+says so and measures nothing.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import re
-import sys
-import tempfile
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import apsw
-
+from benchmarks.evaluation import Conversation, Outcome, Summary, grouped, live, load, record, summary, tell
 from benchmarks.page import write_section
-from benchmarks.speed import machine, quantiles
-from threadline import Memory
-from threadline.importers import Imported, read
+from benchmarks.peers.base import System
+from benchmarks.peers.ours import Threadline
+from benchmarks.peers.plain import Bm25
+from benchmarks.speed import machine
 
-QUESTIONS = 20
-TOP = 10
+SYSTEMS: tuple[Callable[[], System], ...] = (Threadline, Bm25)
+COLUMNS = ("recall@5", "recall@10", "recall@20", "hit@10", "mrr", "evidence@512", "evidence@1024", "evidence@4096")
 
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A question, and the ids of which at least one must be found.
-
-    Attributes:
-        asked_in: the number of the session it is asked in, from 0: only earlier ones may be seen. None: all.
-    """
-
-    text: str
-    evidence: frozenset[str]
-    asked_in: int | None = None
+#: The outcomes of each system, by its name.
+Outcomes = Mapping[str, Sequence[Outcome]]
 
 
-@dataclass(frozen=True, slots=True)
-class Conversation:
-    """A conversation and what is asked of it. Evidence is a message's ref or a session's id."""
-
-    source: str
-    name: str
-    turns: tuple[Imported, ...]
-    questions: tuple[Question, ...]
-    by_session: bool
-
-
-def conversations(data: Path) -> Iterator[Conversation]:
-    """Every conversation under the folder."""
-    for path in sorted(data.glob("*/*.json")):
-        if path.parent.name == "raw":
-            yield from _raw(path)
-        else:
-            yield _plain(path)
-
-
-def _turns(path: Path) -> tuple[Imported, ...]:
-    found = list(read(path))
-    faults = [item for item in found if not isinstance(item, Imported)]
-    if faults:
-        raise SystemExit(f"{path}: {faults[0]}")
-    return tuple(item for item in found if isinstance(item, Imported))
-
-
-def _plain(path: Path) -> Conversation:
-    whole = json.loads(path.read_text("utf-8"))
-    by_session = whole["level"] == "session"
-    order = [session["id"] for session in whole["sessions"]]
-    prefix = f"{whole['id']}:" if by_session else ""
-    questions = [
-        Question(
-            text=question["text"],
-            evidence=frozenset(prefix + gold for gold in question["gold"]),
-            asked_in=order.index(question["asked_in"]) if question["asked_in"] else None,
-        )
-        for question in whole["questions"][:QUESTIONS]
-    ]
-    return Conversation(path.parent.name, path.stem, _turns(path), tuple(questions), by_session)
-
-
-def _raw(path: Path) -> Iterator[Conversation]:
-    whole = json.loads(path.read_text("utf-8"))
-    turns = _turns(path)
-    if "conversation" in whole[0]:
-        asked = [Question(q["question"], frozenset(q["evidence"])) for q in whole[0]["qa"] if q["evidence"]]
-        yield Conversation("raw LoCoMo", path.stem, turns, tuple(asked[:QUESTIONS]), by_session=False)
-        return
-    for item in whole:
-        own = tuple(turn for turn in turns if turn.session.startswith(f"{item['question_id']}:"))
-        evidence = frozenset(f"{item['question_id']}:{session}" for session in item["answer_session_ids"])
-        asked = [Question(item["question"], evidence)]
-        yield Conversation("raw LongMemEval", item["question_id"], own, tuple(asked), by_session=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Who found the evidence, and how long recall took."""
-
-    found: dict[str, bool]
-    seconds: float
-
-
-def ask(conversation: Conversation) -> list[Answer]:
-    """Live through the conversation and ask each question when it is due."""
-    sessions = list(dict.fromkeys(turn.session for turn in conversation.turns))
-    due = sorted(conversation.questions, key=lambda q: len(sessions) if q.asked_in is None else q.asked_in)
-    answers: list[Answer] = []
-    rival = Bm25()
-    with tempfile.TemporaryDirectory() as home, Memory.open(home, retain_every_n_turns=20) as memory:
-        said = 0
-        for question in due:
-            seen = set(sessions[: question.asked_in])
-            while said < len(conversation.turns) and conversation.turns[said].session in seen:
-                turn = conversation.turns[said]
-                memory.session(turn.session).add_turn(
-                    messages=turn.messages, occurred_at=turn.occurred_at, host_key=turn.host_key
-                )
-                for message in turn.messages:
-                    label = turn.session if conversation.by_session else message.ref or ""
-                    rival.add(label, message.text)
-                said += 1
-            if not memory.flush(1_800):
-                raise SystemExit(memory.status().last_error)
-            started = time.perf_counter()
-            recalled = memory.recall(question.text, limit=TOP, max_tokens=10**6)
-            seconds = time.perf_counter() - started
-            ours = {found.session if conversation.by_session else found.ref for found in recalled}
-            found = {"threadline": not question.evidence.isdisjoint(ours)}
-            found[rival.name] = not question.evidence.isdisjoint(rival.top(question.text))
-            answers.append(Answer(found, seconds))
-    return answers
-
-
-class Bm25:
-    """Plain BM25 (Robertson and Walker, 1994) as SQLite's FTS5 has it, over one item a message."""
-
-    name = "bm25"
-
-    def __init__(self) -> None:
-        self._connection = apsw.Connection(":memory:")
-        self._connection.execute("CREATE VIRTUAL TABLE item USING fts5(label UNINDEXED, text, tokenize='porter')")
-
-    def add(self, label: str, text: str) -> None:
-        """Index an item."""
-        self._connection.execute("INSERT INTO item VALUES (?, ?)", (label, text))
-
-    def top(self, query: str) -> set[str]:
-        """The labels of the best ten items."""
-        words = " OR ".join(f'"{word}"' for word in re.findall(r"\w+", query))
-        sql = f"SELECT label FROM item WHERE item MATCH ? ORDER BY bm25(item) LIMIT {TOP}"  # noqa: S608 - a constant
-        return {str(label) for (label,) in self._connection.execute(sql, (words,))}
-
-
-def main(data: Path) -> None:
-    """Ask everything, write the page, end with one line of JSON."""
+def main(data: Path, dump: Path | None, write: bool) -> None:
+    """Ask everything, print (and write) the tables, end with one line of JSON."""
     if not data.is_dir():
-        print(f"There is no folder {data}: nothing is measured. Name one with DATA=<folder>.", file=sys.stderr)
+        tell(f"There is no folder {data}: nothing is measured. Name one with DATA=<folder>.")
         print(json.dumps({"skipped": str(data)}))
         return
-    answers: dict[str, list[Answer]] = {}
-    counts: dict[str, list[int]] = {}
-    for conversation in conversations(data):
-        print(f"  {conversation.source} {conversation.name}", file=sys.stderr)
-        answers.setdefault(conversation.source, []).extend(ask(conversation))
-        counts.setdefault(conversation.source, []).append(len(conversation.turns))
-    figures = {source: figure(found, counts[source]) for source, found in answers.items()}
-    write_section("quality", page(figures))
-    print(json.dumps(figures))
+    conversations = list(load(data))
+    if not conversations:
+        tell(f"There is no conversation in the plain format in {data}: nothing is measured.")
+        print(json.dumps({"skipped": str(data)}))
+        return
+    outcomes = measure(conversations, [make() for make in SYSTEMS])
+    if dump is not None:
+        lines = [json.dumps(record(one, name)) for name, some in outcomes.items() for one in some]
+        dump.write_text("\n".join(lines) + "\n", "utf-8")
+    page = tables(conversations, outcomes)
+    print(page)
+    if write:
+        write_section("quality", page)
+    print(json.dumps(figures(conversations, outcomes)))
 
 
-def figure(answers: Sequence[Answer], turns: Sequence[int]) -> dict[str, Any]:
-    """Shares in percent, times in milliseconds."""
-    shares = {
-        f"{name}@{TOP}": round(100 * sum(answer.found[name] for answer in answers) / len(answers), 1)
-        for name in answers[0].found
-    }
-    p50, p95 = quantiles([answer.seconds for answer in answers], 0.5, 0.95)
+def measure(conversations: Sequence[Conversation], systems: Sequence[System]) -> dict[str, list[Outcome]]:
+    """Have each system live through every conversation."""
+    outcomes: dict[str, list[Outcome]] = {system.name: [] for system in systems}
+    for conversation in conversations:
+        tell(f"  {conversation.source} {conversation.name}: {len(conversation.questions)} questions")
+        for system in systems:
+            outcomes[system.name].extend(live(conversation, system))
+    return outcomes
+
+
+# What is printed
+
+
+def tables(conversations: Sequence[Conversation], outcomes: Outcomes) -> str:
+    """Every source, whole and by category."""
+    sources = list(dict.fromkeys(conversation.source for conversation in conversations))
+    head = [
+        f"Taken with `make bench-quality` on {datetime.now(UTC):%Y-%m-%d}: {machine()}.",
+        "In percent, with 95% bootstrap intervals over conversations in brackets; milliseconds of a recall with",
+        "default settings, the question's embedding included. `benchmarks/evaluation.py` says what each figure means.",
+        "Beside Threadline, BM25 over one item a message, the speaker's name before its text. Nothing is tuned here:",
+        "the package is taken as it is installed.",
+    ]
+    return "\n".join([*head, *(line for source in sources for line in _source(source, conversations, outcomes))])
+
+
+def _source(source: str, conversations: Sequence[Conversation], outcomes: Outcomes) -> list[str]:
+    own = [conversation for conversation in conversations if conversation.source == source]
+    rows: list[list[str]] = []
+    categories = sorted({question.category for conversation in own for question in conversation.questions})
+    found = {name: [one for one in some if one.source == source] for name, some in outcomes.items()}
+    for category in (None, *categories):
+        for name, some in found.items():
+            chosen = [one for one in some if category in (None, one.question.category)]
+            if chosen:
+                rows.append(_row(category or "all", name, summary(chosen)))
+    unit = "a session" if own[0].by_session else "a message"
+    turns = sum(conversation.turns for conversation in own)
+    asked = sum(len(conversation.questions) for conversation in own)
+    return [
+        "",
+        f"### {source}",
+        "",
+        f"{len(own)} conversations, {turns:,} turns, {asked} questions; the unit of evidence is {unit}.",
+        "",
+        "| questions | n | system | " + " | ".join(COLUMNS) + " | ms p50 | ms p95 |",
+        "|---|---|---|" + "---|" * (len(COLUMNS) + 2),
+        *("| " + " | ".join(row) + " |" for row in rows),
+        *_returned(found),
+    ]
+
+
+def _row(category: str, name: str, found: Summary) -> list[str]:
+    shares = [str(found.estimates.get(column, "-")) for column in COLUMNS]
+    return [category, str(found.questions), name, *shares, f"{found.ms_p50:.1f}", f"{found.ms_p95:.1f}"]
+
+
+def _returned(found: Outcomes) -> list[str]:
+    """What is returned for questions that nothing answers, beside the others; nothing where there are none."""
+    lines: list[str] = []
+    for name, some in found.items():
+        returned = summary(some).returned
+        if "unanswerable" in returned:
+            parts = [
+                f"{kind} {figures['memories']} memories of {figures['tokens']} tokens together ({figures['questions']})"
+                for kind, figures in returned.items()
+            ]
+            lines.append(f"- {name} returns on average, at its default budget: {'; '.join(parts)}.")
+    return ["", *lines] if lines else []
+
+
+def figures(conversations: Sequence[Conversation], outcomes: Outcomes) -> dict[str, Any]:
+    """By source: Threadline's figures, with the other systems and every category inside."""
+    whole: dict[str, Any] = {}
+    (_, mine), *rivals = outcomes.items()
+    for source, own in grouped(mine, lambda outcome: outcome.source).items():
+        told = [conversation for conversation in conversations if conversation.source == source]
+        whole[source] = {
+            "conversations": len(told),
+            "turns": sum(conversation.turns for conversation in told),
+            **numbers(summary(own)),
+            "categories": {
+                category: numbers(summary(some))
+                for category, some in sorted(grouped(own, lambda outcome: outcome.question.category).items())
+            },
+            **{name: numbers(summary([one for one in some if one.source == source])) for name, some in rivals},
+        }
+    return whole
+
+
+def numbers(found: Summary) -> dict[str, Any]:
+    """A summary as plain numbers: shares in percent, times in milliseconds."""
     return {
-        "conversations": len(turns),
-        "turns": sum(turns),
-        "questions": len(answers),
-        **shares,
-        "ms_p50": p50,
-        "ms_p95": p95,
+        "questions": found.questions,
+        **{name: round(estimate.value, 1) for name, estimate in found.estimates.items()},
+        "ms_p50": found.ms_p50,
+        "ms_p95": found.ms_p95,
+        "intervals": {name: [round(one.low, 1), round(one.high, 1)] for name, one in found.estimates.items()},
+        "returned": found.returned,
     }
-
-
-def page(figures: dict[str, dict[str, Any]]) -> str:
-    """The figures as a table."""
-    return "\n".join(
-        [
-            f"Taken with `make bench-quality` on {datetime.now(UTC):%Y-%m-%d}: {machine()}.",
-            f"The share of questions (percent; the first {QUESTIONS} of each conversation) with a memory of their",
-            f"evidence among the first {TOP}.",
-            "",
-            "| source | conversations | turns | questions | Threadline | plain BM25 | recall p50 ms |",
-            "|---|---|---|---|---|---|---|",
-            *[
-                f"| {source} | {row['conversations']} | {row['turns']:,} | {row['questions']} "
-                f"| {row[f'threadline@{TOP}']} | {row[f'bm25@{TOP}']} | {row['ms_p50']} |"
-                for source, row in figures.items()
-            ],
-        ]
-    )
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.quality")
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--dump", type=Path, help="write a line of JSON for every question and system")
+    parser.add_argument("--write", action="store_true", help="write the tables into docs/performance.md")
+    arguments = parser.parse_args()
+    main(arguments.data, arguments.dump, arguments.write)
