@@ -21,7 +21,7 @@ LAYERS = (
     {"delivery"},
     {"backends"},
     {"engine"},
-    {"errors", "settings", "turns", "documents", "database", "redaction"},
+    {"errors", "settings", "turns", "tags", "documents", "database", "redaction"},
 )
 MODULES = sorted(path for path in SOURCE.rglob("*.py") if path != SOURCE / "__init__.py")
 

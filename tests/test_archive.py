@@ -78,7 +78,7 @@ def live(home: Path, seed: int, steps: int = 40) -> None:
             match chance.choice(["turn"] * 8 + ["note", "branch", "continuation", "rewind", "rewind", "end", "forget"]):
                 case "turn":
                     key = f"key {step}" if chance.random() < 0.5 else None
-                    session.add_turn(user=f"word {step}", assistant="yes" if step % 3 else None, host_key=key)
+                    session.add_turn(user=f"word {step}", assistant=f"yes {step}" if step % 3 else None, host_key=key)
                 case "note":
                     session.note(f"word note {step}", tags=["red"], host_key=f"note {step}" if step % 2 else None)
                 case "branch":

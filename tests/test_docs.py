@@ -10,6 +10,7 @@ import pytest
 import threadline
 from threadline import Settings, errors
 from threadline.backends.hindsight import HindsightOptions
+from threadline.engine.models import fastembed, openai, plugins, sentence_transformers
 
 DOCS = Path(__file__).parent.parent / "docs"
 README = DOCS.parent / "README.md"
@@ -28,6 +29,28 @@ def test_describe_every_setting(setting: Field[object]) -> None:
 def test_describe_every_option_of_the_hindsight_backend(option: str) -> None:
     rows = [line for line in (DOCS / "hindsight.md").read_text("utf-8").splitlines() if line.startswith("| `")]
     assert any(f"`{option}`" in row.split("|")[1] for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("embedder", "option"),
+    [
+        (embedder, field.name)
+        for embedder, kind in (
+            ("fastembed", fastembed.FastEmbedOptions),
+            ("sentence-transformers", sentence_transformers.SentenceTransformersOptions),
+            ("openai", openai.OpenAIOptions),
+        )
+        for field in fields(kind)
+    ],
+)
+def test_describe_every_option_of_an_embedder(embedder: str, option: str) -> None:
+    rows = [line.split("|") for line in (DOCS / "embedders.md").read_text("utf-8").splitlines() if line.startswith("|")]
+    assert any(f"`{option}`" in row[1] and f"`{embedder}`" in row[2] for row in rows)
+
+
+@pytest.mark.parametrize("embedder", [plugins.NONE, *plugins.SHIPPED])
+def test_describe_every_embedder(embedder: str) -> None:
+    assert f"\n| `{embedder}` " in (DOCS / "embedders.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("flag", [field.name for field in fields(threadline.Capabilities)])

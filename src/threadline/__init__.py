@@ -22,7 +22,20 @@ if TYPE_CHECKING:
 
 from threadline.backends.base import Backend, BankFigures, Capabilities
 from threadline.backends.probe import Probe
-from threadline.documents import Batch, Passage, Query, Reason, Recalled, Reflection, Removal, Run, Scope, Span
+from threadline.documents import (
+    Batch,
+    Explained,
+    Passage,
+    Query,
+    Reason,
+    Recalled,
+    Reflection,
+    Removal,
+    Run,
+    Scope,
+    Span,
+    Wanted,
+)
 from threadline.errors import (
     BackendError,
     BackendRefusedError,
@@ -55,8 +68,10 @@ from threadline.journal.figures import BankStatus, SessionStatus
 from threadline.journal.records import SessionSummary
 from threadline.memory import Memory
 from threadline.proof import Proof, Trace
+from threadline.session.recall import RecallOptions
 from threadline.session.session import Session
 from threadline.settings import Settings
+from threadline.tags import TagFilter, Tags
 from threadline.turns import Identity, Message, Note, Turn
 
 __version__ = "0.1.0"
@@ -76,6 +91,7 @@ __all__ = [
     "DeadlineError",
     "Delivery",
     "EmbedderError",
+    "Explained",
     "ForgottenError",
     "Identity",
     "InputError",
@@ -92,6 +108,7 @@ __all__ = [
     "Proof",
     "Query",
     "Reason",
+    "RecallOptions",
     "Recalled",
     "Reflection",
     "Removal",
@@ -108,6 +125,8 @@ __all__ = [
     "StorageError",
     "StorageFullError",
     "StorageReadOnlyError",
+    "TagFilter",
+    "Tags",
     "ThreadlineError",
     "Trace",
     "TranscriptError",
@@ -116,6 +135,7 @@ __all__ = [
     "UnknownSessionError",
     "UnknownTurnError",
     "UnsupportedError",
+    "Wanted",
     "__version__",
 ]
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Literal
 
+from threadline.tags import TagFilter
 from threadline.turns import Json
 
 
@@ -107,6 +109,14 @@ class Scope:
     hidden: Mapping[str, frozenset[int]] = field(default_factory=dict)
 
 
+#: What kind of thing a memory is: what somebody said of the world, what the agent itself said or did, or what was made
+#: of several memories (which only a backend with a language model has).
+MemoryType = Literal["world", "experience", "observation"]
+
+#: How much time a recall may take for its quality.
+Budget = Literal["low", "mid", "high"]
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """A question put to a bank.
@@ -114,14 +124,25 @@ class Query:
     Attributes:
         max_tokens: the most tokens that the texts returned may take together.
         limit: the most memories returned.
-        tags: only memories whose document carries all of these.
+        tags: only memories of documents that pass.
+        types: only memories of these types; none: of any.
+        since, until: only memories said at this moment or later, or before that one.
+        asked_at: the moment it is asked, from which "yesterday" is seen; None: now.
+        budget: how much time it may take; None: as the backend is set, `mid` at first.
+        min_confidence: only memories of which the backend is as sure; None: what it holds to be worth returning.
     """
 
     text: str
     scope: Scope = Scope()
     max_tokens: int = 4096
     limit: int = 50
-    tags: tuple[str, ...] = ()
+    tags: TagFilter | None = None
+    types: tuple[MemoryType, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+    asked_at: datetime | None = None
+    budget: Budget | None = None
+    min_confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +151,20 @@ class Reflection:
 
     Attributes:
         text: the answer.
-        memories: what it was made from, as far as the backend says.
+        memories: what it was made from, as far as the backend says; of an extractive answer those it quotes, the
+            one cited as [1] first.
+        extractive: it quotes what was said and composes nothing; no language model was asked.
     """
 
     text: str
     memories: tuple[Recalled, ...] = ()
+    extractive: bool = False
+
+    def standing_on(self, memories: Sequence[Recalled]) -> Reflection:
+        """The same answer with its memories told anew, also in the list of `sources` that it may end in."""
+        body = self.text.removesuffix(sources(self.memories))
+        text = self.text if body == self.text else body + sources(memories)
+        return replace(self, text=text, memories=tuple(memories))
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +172,9 @@ class Reason:
     """That one channel found a memory.
 
     Attributes:
-        channel: `words` or `meaning`.
+        channel: `words`, `meaning`, `tokens` (late interaction) or `time`.
         rank: the memory's place in that channel's list, from 1.
-        score: the channel's own score; higher is better. BM25 for words, cosine for meaning.
+        score: the channel's own score; higher is better.
     """
 
     channel: str
@@ -165,7 +195,11 @@ class Recalled:
         turn: the number of its turn within the session; None for a note.
         score: the fused score; comparable within one recall only.
         why: the channels that found it, best rank first.
-        tokens: what it takes of the budget.
+        tokens: what it takes of the budget, with `before`.
+        type: what kind of thing it is.
+        confidence: how sure it is that it bears on the question, from 0 to 1; None where the backend does not say.
+        count: how many memories say the same, this one included; the others are left out.
+        before: what was said just before it, where it is too short to be understood alone.
     """
 
     text: str
@@ -182,3 +216,53 @@ class Recalled:
     score: float
     why: tuple[Reason, ...]
     tokens: int
+    type: MemoryType = "world"
+    confidence: float | None = None
+    count: int = 1
+    before: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A memory that somebody expects of a recall.
+
+    Attributes:
+        document: `session:<id>` or `note:<id>`.
+        turn: which of its turns; None: any.
+    """
+
+    document: str
+    turn: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """Why a memory was returned, or was not.
+
+    Attributes:
+        rank: its place among all that were weighed, from 1; None where it was not even weighed.
+        verdict: in plain words what became of it.
+        signals: what spoke for it, by name, with what each added to the score; empty where it was not weighed.
+    """
+
+    memory: Recalled
+    returned: bool
+    rank: int | None
+    verdict: str
+    signals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+
+def sources(memories: Sequence[Recalled]) -> str:
+    """Who said each memory, where and when, one line each, numbered as an answer cites them.
+
+    `[1] Ann, s1, turn 4, 2026-01-02 03:04`: the speaker or else the role; the session where there is one; the turn but
+    of a note; the time in the zone it was said in.
+    """
+    return "\n".join(f"[{number}] {_source(memory)}" for number, memory in enumerate(memories, start=1))
+
+
+def _source(memory: Recalled) -> str:
+    turn = None if memory.turn is None else f"turn {memory.turn}"
+    when = memory.occurred_at.replace(tzinfo=None).isoformat(" ", "minutes")
+    told = (memory.speaker or memory.role, memory.session, turn, when)
+    return ", ".join(" ".join(part.split()) for part in told if part)

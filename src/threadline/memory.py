@@ -16,7 +16,7 @@ from threadline.backends.base import Backend
 from threadline.backends.plugins import open_backend
 from threadline.backends.probe import Probe, probe
 from threadline.delivery.writer import Writer
-from threadline.documents import Recalled, Reflection
+from threadline.documents import Explained, Recalled, Reflection, Wanted
 from threadline.errors import ClosedError, DeadlineError, InputError
 from threadline.journal import deliveries, forgetting
 from threadline.journal.deliveries import Delivery, DeliveryState
@@ -28,7 +28,7 @@ from threadline.prefetch.prefetch import Prefetcher
 from threadline.proof import Proof, search
 from threadline.session.checks import check_bank
 from threadline.session.context import Context
-from threadline.session.recall import MAX_TOKENS, check_query, recall_bank, reflect_bank
+from threadline.session.recall import RecallOptions, explain_bank, make_query, recall_bank, reflect_bank
 from threadline.session.session import Session, add_note, open_session
 from threadline.settings import Given, Settings
 from threadline.turns import Identity, Json, Note
@@ -59,7 +59,13 @@ class Memory:
             journal.close()
             raise
         prefetcher: Prefetcher[list[Recalled]] = Prefetcher()
-        writer = Writer(outbox, backend, on_idle=outbox.checkpoint, on_exit=lambda: _let_go(backend, journal))
+        writer = Writer(
+            outbox,
+            backend,
+            on_idle=outbox.checkpoint,
+            upkeep=lambda: backend.upkeep(name),
+            on_exit=lambda: _let_go(backend, journal),
+        )
         self._context = Context(settings, journal, bank, backend, outbox, writer, prefetcher)
         if bank.redact:
             threading.Thread(target=_warm_redaction, name="threadline-warm", daemon=True).start()
@@ -174,26 +180,22 @@ class Memory:
         """
         return add_note(self._alive(), None, text, tags, context, occurred_at, host_key, metadata)
 
-    def recall(
-        self,
-        query: str,
-        *,
-        max_tokens: int = MAX_TOKENS,
-        limit: int = 50,
-        tags: Sequence[str] = (),
-        fresh: bool = False,
-    ) -> list[Recalled]:
+    def recall(self, query: str, *, fresh: bool = False, **options: Unpack[RecallOptions]) -> list[Recalled]:
         """Find memories in the whole bank, best first. The arguments are those of `Session.recall`."""
         context = self._alive()
-        query = check_query(query, max_tokens, limit)
+        make_query(query, options)
         if fresh:
             context.journal.close_batches(bank=context.bank)
             context.wait_for_delivery(self._settings.fresh_seconds)
-        return recall_bank(context, query, max_tokens, limit, tags)
+        return recall_bank(context, query, options)
 
-    def reflect(self, query: str, *, max_tokens: int = MAX_TOKENS, tags: Sequence[str] = ()) -> Reflection:
+    def explain(self, query: str, wanted: Wanted | None = None, **options: Unpack[RecallOptions]) -> list[Explained]:
+        """Say why a recall over the whole bank returns what it does. The arguments are those of `Session.explain`."""
+        return explain_bank(self._alive(), query, wanted, options)
+
+    def reflect(self, query: str, **options: Unpack[RecallOptions]) -> Reflection:
         """Have the backend answer a question from the whole bank. The arguments are those of `Session.reflect`."""
-        return reflect_bank(self._alive(), query, max_tokens, tags)
+        return reflect_bank(self._alive(), query, options)
 
     def notes(self) -> list[Note]:
         """Every note of the bank, in order."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ def search(home: Path, texts: Sequence[str], surviving: Iterable[str], complete:
     from ahocorasick_rs import BytesAhoCorasick
 
     needles = sorted({needle for text in texts for needle in _needles(text)})
-    paths = sorted(path for path in home.rglob("*") if _may_hold_text(path))
+    paths = sorted(path for path in home.rglob("*") if path.is_file() and not path.name.endswith(_NO_TEXT))
     traces: list[Trace] = []
     if needles:
         automaton = BytesAhoCorasick(needles)
@@ -61,11 +62,16 @@ def search(home: Path, texts: Sequence[str], surviving: Iterable[str], complete:
             ]
     if traces:
         traces = _without_surviving(traces, surviving)
-    return Proof(len(texts), len(paths), sum(path.stat().st_size for path in paths), tuple(traces), complete)
+    sizes = [size for size in map(_size, paths) if size]
+    return Proof(len(texts), len(sizes), sum(sizes), tuple(traces), complete)
 
 
-def _may_hold_text(path: Path) -> bool:
-    return path.is_file() and path.stat().st_size > 0 and not path.name.endswith(_NO_TEXT)
+def _size(path: Path) -> int:
+    """How many bytes a file has; 0 when it is gone, as those are that an index writes and merges meanwhile."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _find(automaton: object, path: Path) -> Iterator[tuple[int, int]]:
@@ -89,8 +95,10 @@ def _blocks(path: Path) -> Iterator[bytes]:
     """
     import apsw
 
+    if not _size(path):
+        return
     if path.suffix != ".db":
-        with path.open("rb") as file:
+        with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
             while block := file.read(_BLOCK):
                 yield block
         return

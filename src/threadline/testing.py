@@ -1,4 +1,4 @@
-"""What the tests of a backend, or of a host, need: a fake backend, and the contract that every backend keeps.
+"""What the tests of a backend, an embedder or a host need: fakes, and the contracts that every one keeps.
 
 A backend of your own is held to it like this, with pytest:
 
@@ -11,20 +11,31 @@ A backend of your own is held to it like this, with pytest:
             yield backend
             backend.close()
 
-Each test uses banks of its own. What the capabilities leave out is not asked for.
+Each test uses banks of its own. What the capabilities leave out is not asked for. An embedder of your own is held to
+`EmbedderContract` in the same way, with a fixture `embedder`.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from threadline.backends.base import Backend
 from threadline.backends.fake import FakeBackend, FakeState, Fault
 from threadline.documents import Batch, Passage, Query, Removal, Run, Scope, Span
+from threadline.engine.models.base import Embedder
+from threadline.engine.models.fake import FakeEmbedder
+from threadline.errors import BackendRefusedError
+from threadline.tags import Tags
 
-__all__ = ["BackendContract", "FakeBackend", "FakeState", "Fault"]
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+__all__ = ["BackendContract", "EmbedderContract", "FakeBackend", "FakeEmbedder", "FakeState", "Fault"]
 
 _BEGAN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -133,10 +144,21 @@ class BackendContract:
         bank = self.new_bank()
         backend.retain(batch(bank, "session:a", "a red kite", tags=["travel", "food"]))
         backend.retain(batch(bank, "session:b", "a black kite", tags=["travel"]))
-        found = backend.recall(bank, Query("kite", tags=("travel", "food")))
+        found = backend.recall(bank, Query("kite", tags=Tags("travel", "food")))
         assert [one.session for one in found] == ["a"]
         assert set(found[0].tags) == {"travel", "food"}
-        assert len(backend.recall(bank, Query("kite", tags=("travel",)))) == 2
+        assert (
+            len(
+                backend.recall(
+                    bank,
+                    Query(
+                        "kite",
+                        tags=Tags("travel"),
+                    ),
+                )
+            )
+            == 2
+        )
 
     def test_keep_within_limit_and_budget(self, backend: Backend) -> None:
         bank = self.new_bank()
@@ -145,6 +167,41 @@ class BackendContract:
         assert len(backend.recall(bank, Query("gull", limit=2))) == 2
         found = backend.recall(bank, Query("gull", max_tokens=9))
         assert sum(one.tokens for one in found) <= 9
+
+    def test_answer_from_what_the_scope_sees(self, backend: Backend) -> None:
+        if not backend.capabilities.reflects:
+            return
+        bank = self.new_bank()
+        backend.retain(batch(bank, "session:mine", "my avocet nests in May", tags=["birds"]))
+        backend.retain(batch(bank, "session:theirs", "their avocet nests in June", tags=["birds"]))
+        try:
+            answer = backend.reflect(bank, Query("avocet", Scope(documents={"session:mine": Span()})))
+            untagged = backend.reflect(
+                bank,
+                Query(
+                    "avocet",
+                    tags=Tags("fish"),
+                ),
+            )
+        except BackendRefusedError:
+            return  # it answers with a language model and was given none
+        assert answer.text
+        assert {one.session for one in answer.memories} <= {"mine"}
+        assert "June" not in answer.text
+        assert untagged.memories == ()
+
+    def test_quote_nothing_but_its_memories(self, backend: Backend) -> None:
+        if not backend.capabilities.reflects:
+            return
+        bank = self.new_bank()
+        backend.retain(batch(bank, "session:s", "The avocet nests in May.", "The avocet left in August."))
+        try:
+            answer = backend.reflect(bank, Query("avocet", max_tokens=200))
+        except BackendRefusedError:
+            return
+        if answer.extractive:
+            assert len(answer.memories) == 2
+            assert all(one.text in answer.text for one in answer.memories)
 
     def test_retract_a_turn(self, backend: Backend) -> None:
         if not backend.capabilities.deletes:
@@ -209,3 +266,98 @@ class BackendContract:
     def test_close_twice(self, backend: Backend) -> None:
         backend.close()
         backend.close()
+
+
+class EmbedderContract:
+    """What retain and recall rely on. Subclass it and give it a fixture `embedder`, used by one test after another."""
+
+    #: How far apart the components of two vectors of one text may lie: models that round are not exact.
+    tolerance = 1e-3
+
+    @staticmethod
+    def check(vectors: npt.NDArray[np.float32], count: int, embedder: Embedder) -> None:
+        """So many rows of unit length; a row of zeros is one that says nothing."""
+        import numpy as np
+
+        assert vectors.shape == (count, embedder.dimensions)
+        assert vectors.dtype == np.float32
+        lengths = np.linalg.norm(vectors, axis=1)
+        assert np.all(np.isclose(lengths, 1, atol=1e-4) | (lengths == 0)), lengths
+
+    def alike(self, one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> bool:
+        """Whether two arrays hold the same vectors."""
+        import numpy as np
+
+        return one.shape == other.shape and bool(np.allclose(one, other, atol=self.tolerance))
+
+    def test_say_what_it_is(self, embedder: Embedder) -> None:
+        assert isinstance(embedder.name, str)
+        assert embedder.name.strip()
+        assert isinstance(embedder.dimensions, int)
+        assert embedder.dimensions > 0
+
+    def test_give_a_unit_row_for_each_text(self, embedder: Embedder) -> None:
+        vectors = embedder.embed(["I moved to Lisbon in May.", "The bees are doing well.", "Trains, not planes."])
+        self.check(vectors, 3, embedder)
+        assert vectors.any(axis=1).all()
+
+    def test_put_like_meanings_near_each_other(self, embedder: Embedder) -> None:
+        near, nearer, far = embedder.embed(
+            ["the cat sat on the mat", "a cat sat down on the mat", "quarterly report about value added tax"]
+        )
+        assert near @ nearer > near @ far
+
+    def test_embed_no_texts(self, embedder: Embedder) -> None:
+        self.check(embedder.embed([]), 0, embedder)
+
+    def test_take_a_text_of_nothing(self, embedder: Embedder) -> None:
+        texts = ["", " \n\t ", "not nothing"]
+        vectors = embedder.embed(texts)
+        self.check(vectors, 3, embedder)
+        assert vectors[2].any()
+        for text in texts:
+            self.check(embedder.embed_query(text)[None], 1, embedder)
+
+    def test_take_a_very_long_text(self, embedder: Embedder) -> None:
+        long = ["the heron waits by the river " * 5_000, "x" * 100_000]
+        self.check(embedder.embed([*long, "short"]), 3, embedder)
+        self.check(embedder.embed_query(long[0])[None], 1, embedder)
+
+    def test_take_any_language(self, embedder: Embedder) -> None:
+        texts = ["Я переехал в Лиссабон", "里斯本的蜜蜂", "انتقلت إلى لشبونة", "\N{HONEYBEE} \N{SLEEPING FACE}", "a\0b"]
+        self.check(embedder.embed(texts), len(texts), embedder)
+
+    def test_embed_a_text_alike_in_any_company(self, embedder: Embedder) -> None:
+        texts = [f"on day {number} the harbour was {'very ' * (number % 9)}quiet" for number in range(150)]
+        vectors = embedder.embed(texts)
+        self.check(vectors, len(texts), embedder)
+        for place in (0, 1, 63, 64, 65, 127, 128, 149):
+            assert self.alike(embedder.embed([texts[place]])[0], vectors[place]), place
+        assert self.alike(embedder.embed(texts[::-1])[::-1], vectors)
+
+    def test_embed_a_question(self, embedder: Embedder) -> None:
+        question = "who moved to Lisbon?"
+        vector = embedder.embed_query(question)
+        self.check(vector[None], 1, embedder)
+        assert self.alike(embedder.embed_query(question), vector)
+        assert not self.alike(embedder.embed_query("what do the bees do?"), vector)
+        texts = ["he moved to Lisbon", "quarterly report about value added tax"]
+        assert (embedder.embed(texts) @ vector).argmax() == 0
+
+    def test_work_in_several_threads(self, embedder: Embedder) -> None:
+        texts = [f"{word} number {number}" for word in ("gull", "heron") for number in range(20)]
+        alone, question = embedder.embed(texts), embedder.embed_query("heron")
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(embedder.embed, [texts] * 8))
+            questions = list(pool.map(embedder.embed_query, ["heron", "gull"] * 8))
+        assert all(self.alike(vectors, alone) for vectors in found)
+        assert all(self.alike(vector, question) for vector in questions[::2])
+
+    def test_work_again_after_close(self, embedder: Embedder) -> None:
+        texts = ["the first", "the second"]
+        name, vectors, question = embedder.name, embedder.embed(texts), embedder.embed_query("which?")
+        embedder.close()
+        embedder.close()
+        assert self.alike(embedder.embed(texts), vectors)
+        assert self.alike(embedder.embed_query("which?"), question)
+        assert embedder.name == name

@@ -33,7 +33,8 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Embedded
 
 
 def batch(key: str, *turns: tuple[int, str], document: str = "session:s", bank: str = "b") -> Batch:
-    return Batch(bank, document, key, tuple(Passage(turn, 0, "user", text, WHEN) for turn, text in turns))
+    # Each its own text: what says the same is recalled once.
+    return Batch(bank, document, key, tuple(Passage(turn, 0, "user", f"{text} {turn}", WHEN) for turn, text in turns))
 
 
 def recall(backend: Backend, text: str) -> list[tuple[str, int | None]]:
@@ -68,6 +69,8 @@ def test_recall_what_was_retained(backend: EmbeddedBackend) -> None:
         score=found.score,
         why=found.why,
         tokens=5,
+        type="experience",
+        confidence=found.confidence,
     )
     assert {reason.rank for reason in found.why} == {1}
 
@@ -136,7 +139,7 @@ def test_forget_a_bank(backend: EmbeddedBackend, tmp_path: Path) -> None:
     backend.forget_bank("never was")
     assert [path.name for path in (tmp_path / "banks").iterdir()] == ["other"]
     backend.retain(batch("k", (1, "pear")))
-    assert [found.text for found in backend.recall("b", Query("apple pear"))] == ["pear"]
+    assert [found.text for found in backend.recall("b", Query("apple pear"))] == ["pear 1"]
     assert [found.text for found in backend.recall("other", Query("apple pear"))] == ["apple"]
 
 

@@ -13,6 +13,7 @@ from threadline.backends.embedded import EmbeddedBackend
 from threadline.backends.fake import FakeBackend, Fault
 from threadline.backends.probe import TAG, Probe, probe
 from threadline.documents import Recalled
+from threadline.tags import Tags
 
 DOWN = BackendUnavailableError("The server is down.")
 
@@ -35,7 +36,8 @@ def test_ask_for_nothing_but_its_own_note() -> None:
     backend = FakeBackend()
     probe(backend, "b", 10)
     (_, batch), (_, query), (_, removal) = backend.calls
-    assert batch.tags == query.tags == (TAG,)  # type: ignore[attr-defined]
+    assert batch.tags == (TAG,)  # type: ignore[attr-defined]
+    assert query.tags == Tags(TAG)  # type: ignore[attr-defined]
     assert batch.document == removal.document  # type: ignore[attr-defined]
     assert batch.document.startswith(f"note:{TAG}-")  # type: ignore[attr-defined]
     assert removal.turns is None  # type: ignore[attr-defined]

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
 
 from tests.cli.conftest import Run
-from threadline import Memory, Recalled
+from threadline import Memory, Recalled, Reflection
+from threadline.cli.memories import _show_answer
+from threadline.engine.reflect.extract import HEADING, NOTHING, SOURCES
 
 
 def said(memory: Memory) -> None:
@@ -49,6 +54,64 @@ def test_recall_is_narrowed(memory: Memory, run: Run) -> None:
 def test_recall_fresh_waits_for_what_is_on_its_way(memory: Memory, run: Run) -> None:
     memory.session("s1").add_turn(user="Just now: the lighthouse.")
     assert "lighthouse" in run("recall", "lighthouse", "--fresh").stdout
+
+
+def test_reflect_for_people_quotes_and_says_where_from(memory: Memory, run: Run) -> None:
+    said(memory)
+    result = run("reflect", "Where does the ferry to Tangier leave from?")
+    first, *_, last = result.stdout.rstrip().split("\n\n")
+    assert first == HEADING
+    assert "“The ferry to Tangier leaves at nine.”" in result.stdout
+    assert last.startswith(f"{SOURCES}\n [1] user, s1, turn 1, 20")
+    assert result.stderr == ""
+
+
+def test_reflect_hangs_long_quotes_from_their_number(memory: Memory, run: Run) -> None:
+    memory.session("s1").add_turn(user="The ferry to Tangier is slow and " + "old and " * 15 + "cheap.")
+    memory.flush()
+    (wrapped,) = [line for line in run("reflect", "Tangier").stdout.splitlines() if line.endswith("cheap.”")]
+    assert wrapped.startswith("     old")
+
+
+def test_reflect_as_json_has_every_field(memory: Memory, run: Run) -> None:
+    said(memory)
+    answer = json.loads(run("reflect", "Tangier", "--json").stdout)
+    assert set(answer) == {field.name for field in fields(Reflection)}
+    assert answer["extractive"] is True
+    assert [(found["session"], found["turn"]) for found in answer["memories"]] == [("s1", 1)]
+
+
+def test_reflect_is_narrowed(memory: Memory, run: Run) -> None:
+    said(memory)
+    answer = json.loads(run("reflect", "the ferry", "--session", "b1", "--json").stdout)
+    assert {found["text"].split()[3] for found in answer["memories"]} == {"Tangier", "Melilla"}
+    assert json.loads(run("reflect", "ferry", "--tag", "work", "--json").stdout)["memories"] == []
+    assert len(json.loads(run("reflect", "ferry", "--max-tokens", "60", "--json").stdout)["memories"]) == 1
+    assert "no session" in run("reflect", "ferry", "--session", "nobody", code=1).stderr
+
+
+def test_reflect_says_plainly_that_there_is_nothing(memory: Memory, run: Run) -> None:
+    said(memory)
+    assert run("reflect", "What is the capital of Mongolia?").stdout == f"{NOTHING}\n"
+    assert run("reflect", "ferry", "--max-tokens", "1").stdout == "No answer fits so few tokens, or there is none.\n"
+
+
+def test_reflect_makes_no_data_directory(home: Path, run: Run) -> None:
+    result = run("reflect", "the ferry")
+    assert result.stdout == f"{NOTHING}\n"
+    assert "no memory" in result.stderr
+    assert json.loads(run("reflect", "the ferry", "--json").stdout)["text"] == NOTHING
+    assert not home.exists()
+
+
+def test_an_answer_that_was_composed_is_shown_with_what_it_was_made_from(
+    memory: Memory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said(memory)
+    found, *_ = memory.recall("Tangier")
+    _show_answer(Reflection("It leaves at nine, \x1b[2Jas Ann said.", (replace(found, speaker="Ann"),)))
+    shown = capsys.readouterr().out
+    assert shown.startswith("It leaves at nine, \ufffd[2Jas Ann said.\n\nMade from:\n [1] Ann, s1, turn 1, 20")
 
 
 def test_retain_prints_the_id_and_tells_of_secrets(run: Run) -> None:

@@ -36,7 +36,7 @@ _PATIENCE = 15  # acknowledged steps after which a child is killed that does not
 _DEADLINE = 120.0  # seconds after which a life that does not end is a failure
 #: What happens on the way to the bank, whatever the steps, and what only some of them lead to.
 _ON_THE_WAY = ("journal.session", "outbox.claim", "engine.retain", "outbox.delivered", "outbox.adopt")
-_LEADS_TO: dict[Verb, tuple[str, ...]] = {"rewind": ("engine.retract",), "forget": ("engine.forget", "engine.purge")}
+_LEADS_TO: dict[Verb, tuple[str, ...]] = {"rewind": ("engine.retract",), "forget": ("engine.forget",)}
 
 
 @dataclass

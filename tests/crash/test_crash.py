@@ -145,4 +145,4 @@ def test_keep_what_is_said_after_a_forget_when_another_process_closes(home: Path
     memory = open_memory()
     assert memory.flush()
     assert [turn.number for turn in memory.session("s").turns()] == [2, 3]
-    assert [found.turn for found in memory.recall("zebra3")] == [3]
+    assert memory.recall("zebra3")[0].turn == 3

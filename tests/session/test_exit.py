@@ -24,7 +24,7 @@ run = MiniLM._run
 MiniLM._run = lambda self, tokens: (begun.set(), run(self, tokens))[1]
 memory = Memory.open(sys.argv[1], shutdown_seconds=0.0)
 for number in range(3):
-    memory.session("s").add_turn(user=f"number {{number}}. " + "The heron waits by the river. " * 3000)
+    memory.session("s").add_turn(user=f"number {{number}}. " + f"Heron {{number}} waits by the river. " * 3000)
 assert begun.wait(60)
 {ending}
 """
@@ -49,7 +49,7 @@ memory = Memory.open(sys.argv[1], shutdown_seconds=0.0)
 session = memory.session("s")
 if sys.argv[2] == "session":
     del memory
-    session.add_turn(user="The heron waits by the river. " * 3000)
+    session.add_turn(user=f"Heron {{number}} waits by the river. " * 3000)
 else:
     memory.retain("The heron waits by the river.")
     session.prefetch("Where does the heron wait?", scope="bank")

@@ -99,7 +99,9 @@ def test_keep_equal_turns_without_a_key_apart(memory: Memory) -> None:
     session = memory.session("s1")
     session.add_turn(user="Again")
     session.add_turn(user="Again")
-    assert [found.turn for found in session.recall("again", fresh=True)] == [1, 2]
+    assert [turn.number for turn in session.turns()] == [1, 2]
+    (found,) = session.recall("again", fresh=True)
+    assert found.count == 2
 
 
 def test_deliver_a_partial_batch_at_a_switch_under_the_old_session(tmp_path: Path) -> None:
@@ -575,9 +577,9 @@ def test_take_any_printable_id(memory: Memory, tmp_path: Path) -> None:
         "x" * 1024,
         "'; DROP TABLE turn",
     ):
-        memory.session(name).add_turn(user=f"in {name} the quail")
+        memory.session(name).add_turn(user=f"in {name} the quail, {len(name)}")
     assert memory.flush(20)
-    assert len(memory.recall("quail", limit=99, max_tokens=10**6)) == 9
+    assert sum(found.count for found in memory.recall("quail", limit=99, max_tokens=10**6)) == 9
     outside = [path for path in tmp_path.parent.iterdir() if path != tmp_path]
     assert not any("quail" in path.name for path in outside)
 

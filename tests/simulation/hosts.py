@@ -9,7 +9,7 @@ from typing import Any
 from threadline import ForgottenError, LineageError, Message, Session, UnknownTurnError
 from threadline.errors import BackendUnavailableError, ClosedError
 from threadline.journal import deliveries, forgetting
-from threadline.session.recall import check_query, recall_bank
+from threadline.session.recall import RecallOptions, recall_bank
 from threadline.session.session import add_note, open_session
 
 from .model import COMMON, Bank, expect
@@ -19,7 +19,7 @@ from .world import BROKEN, STUCK, Gone, Violation, World
 #: How many sessions a bank has at most.
 SESSIONS = 6
 
-_LARGE: dict[str, Any] = {"max_tokens": 100_000, "limit": 1000}
+_LARGE: RecallOptions = {"max_tokens": 100_000, "limit": 1000}
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,8 +336,7 @@ class Host:
         name = session.id if scope == "session" else None
         hidden = self._bank.hidden(name)
         if name is None and not fresh:
-            query = check_query(query, 1000, 1000)
-            found = recall_bank(self._process.context, query, 100_000, 1000, ())
+            found = recall_bank(self._process.context, query, _LARGE)
         else:
             found = session.recall(query, scope=scope, fresh=fresh, **_LARGE)
         self._bank.check_recalled(name, found, hidden, query)

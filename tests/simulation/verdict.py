@@ -60,7 +60,7 @@ def judge(process: Process, server: Server, haunted: bool) -> None:
         bank.check_recalled(name, found, bank.hidden(name), COMMON)
         seen = set(bank.views[name].sees())
         _judge_complete(name, found, seen - pardon.missing - _left_out(bank, stored, seen))
-    found = recall_bank(process.context, COMMON, 10**6, 10_000, ())
+    found = recall_bank(process.context, COMMON, {"max_tokens": 10**6, "limit": 10_000})
     bank.check_recalled(None, found, bank.hidden(None), COMMON)
     seen = {one for one in bank.everything() if bank.is_visible(one)}
     _judge_complete("the bank", found, seen - pardon.missing - _left_out(bank, stored, seen))

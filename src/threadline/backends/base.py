@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from threadline.documents import Batch, Query, Recalled, Reflection, Removal
+from threadline.documents import Batch, Explained, Query, Recalled, Reflection, Removal, Wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +25,14 @@ class Capabilities:
         deletes: turns, documents and banks can be taken out. If not, what was taken back or forgotten is hidden from
             every recall that goes through Threadline, and the order to remove it becomes a dead letter.
         reflects: it answers questions, and does not only find memories.
+        explains: it can say why a recall returned a memory or did not.
     """
 
     appends: bool = True
     idempotent_retain: bool = True
     deletes: bool = True
     reflects: bool = False
+    explains: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,12 @@ class Backend(Protocol):
 
     def reflect(self, bank: str, query: Query) -> Reflection:
         """Answer a question from what the query's scope holds; called only where `capabilities.reflects`."""
+
+    def explain(self, bank: str, query: Query, wanted: Wanted | None = None) -> list[Explained]:
+        """Why each memory was returned, and why what is wanted was not; called only where `capabilities.explains`."""
+
+    def upkeep(self, bank: str) -> bool:
+        """Do a slice of what is done in the background, of 50 ms or so; returns whether there is more to do."""
 
     def rebuild(self, bank: str) -> int:
         """Make every derived thing of the bank again from its documents; returns the number of memories."""

@@ -5,16 +5,21 @@ from __future__ import annotations
 import hashlib
 import shutil
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 from threadline.backends.base import BankFigures, Capabilities
 from threadline.database import Durability
-from threadline.documents import Batch, Query, Recalled, Reflection, Removal
-from threadline.engine.bank import Bank, Hit
+from threadline.documents import Batch, Explained, Query, Recalled, Reflection, Removal, Wanted
+from threadline.engine.bank import Bank, Reopen
+from threadline.engine.explain import explain, recalled
 from threadline.engine.models.base import Embedder
-from threadline.engine.recall.fuse import Fusion, sum_of_z_scores
+from threadline.engine.recall.fuse import DEFAULT, Fusions
+from threadline.engine.recall.rank import Reranker
+from threadline.engine.reflect.base import Reflector
+from threadline.engine.reflect.extract import Extractive
 from threadline.engine.store.base import Figures
-from threadline.errors import StorageCorruptError, UnsupportedError
+from threadline.errors import StorageCorruptError
 from threadline.settings import Settings
 
 _Identity = tuple[int, int] | None
@@ -22,6 +27,9 @@ _Identity = tuple[int, int] | None
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-_.")
 _LONGEST = 160
 _DIGEST = 32
+
+# The most tokens of memories that a reflector is given, unless its answer may be longer.
+_READ_TOKENS = 4096
 
 
 def bank_folder(name: str) -> str:
@@ -50,24 +58,34 @@ class EmbeddedBackend:
     Args:
         home: the data directory.
         embedder: what finds by meaning, closed with the backend; None to find by words alone.
-        fusion: how the channels' rankings become one.
+        fusions: how the signals of a memory become one score.
         durability: see `threadline.database.Database`.
+        reranker: what looks at the best once more where a query's budget is `high`, such as a cross-encoder.
+        reopen: opens the embedder of older vectors by their name; they serve until new ones are made.
+        reflector: what answers from what was recalled; the default quotes it, without a model.
     """
 
     name = "embedded"
-    capabilities = Capabilities()
+    capabilities = Capabilities(reflects=True, explains=True)
 
     def __init__(
         self,
         home: Path,
         embedder: Embedder | None = None,
-        fusion: Fusion = sum_of_z_scores,
+        fusions: Fusions = DEFAULT,
         durability: Durability = "process",
+        *,
+        reranker: Reranker | None = None,
+        reopen: Reopen = lambda _: None,
+        reflector: Reflector = Extractive(),  # noqa: B008 - immutable
     ) -> None:
         self._home = home / "banks"
         self._embedder = embedder
-        self._fusion = fusion
+        self._fusions = fusions
+        self._reranker = reranker
+        self._reopen = reopen
         self._durability = durability
+        self._reflector = reflector
         self._banks: dict[str, tuple[Bank, _Identity]] = {}
         self._lock = threading.Lock()
 
@@ -122,15 +140,31 @@ class EmbeddedBackend:
         Raises:
             EmbedderError: the model cannot be loaded or run.
         """
-        return [_recalled(hit) for hit in self._open(bank).recall(query)] if self._exists(bank) else []
+        return [recalled(hit) for hit in self._open(bank).recall(query)] if self._exists(bank) else []
 
-    def reflect(self, bank: str, query: Query) -> Reflection:  # noqa: ARG002 - the seam's
-        """Not yet: without a model there is nothing that could put an answer into words.
+    def reflect(self, bank: str, query: Query) -> Reflection:
+        """Answer from what a recall of the query finds: with the default reflector in quotes, with sources.
+
+        The answer's text keeps to the query's `max_tokens`. The recall behind it may read more than that, of which
+        the reflector takes what is to the point.
 
         Raises:
-            UnsupportedError: always.
+            EmbedderError: the model cannot be loaded or run.
         """
-        raise UnsupportedError("The embedded engine does not reflect yet; use recall, or a backend that does.")
+        read = replace(query, max_tokens=max(query.max_tokens, _READ_TOKENS))
+        return self._reflector(query.text, self.recall(bank, read), query.max_tokens)
+
+    def explain(self, bank: str, query: Query, wanted: Wanted | None = None) -> list[Explained]:
+        """Why each memory was returned, and why what is wanted was not.
+
+        Raises:
+            EmbedderError: the model cannot be loaded or run.
+        """
+        return explain(self._open(bank), query, wanted) if self._exists(bank) else []
+
+    def upkeep(self, bank: str) -> bool:
+        """Do a slice of what is done in the background; returns whether there is more to do."""
+        return self._open(bank).upkeep() if self._exists(bank) else False
 
     def rebuild(self, bank: str) -> int:
         """Make every memory of the bank again from its documents; returns how many there are."""
@@ -164,17 +198,29 @@ class EmbeddedBackend:
                 return bank
             if bank:  # the folder was deleted, or replaced by a copy: what is written must go to the new one
                 bank.close()
-            bank = Bank(folder, self._embedder, self._fusion, self._durability)
+            bank = Bank(
+                folder,
+                self._embedder,
+                self._fusions,
+                self._durability,
+                reranker=self._reranker,
+                reopen=self._reopen,
+            )
             self._banks[name] = bank, _identity(folder)
             return bank
 
 
 def open_embedded(settings: Settings) -> EmbeddedBackend:
-    """The embedded engine, as the settings describe it."""
-    from threadline.engine.models.minilm import MiniLM
+    """The embedded engine, as the settings describe it.
 
-    embedder = MiniLM() if settings.embedder == "minilm" else None
-    return EmbeddedBackend(settings.home, embedder, durability=settings.durability)
+    Raises:
+        SettingsError: there is no such embedder, or an option of it has a bad value.
+        EmbedderError: a package that the embedder needs is not installed.
+    """
+    from threadline.engine.models.plugins import open_embedder, reopen_embedder
+
+    embedder = open_embedder(settings.embedder, settings.embedder_options)
+    return EmbeddedBackend(settings.home, embedder, durability=settings.durability, reopen=reopen_embedder)
 
 
 def _identity(folder: Path) -> _Identity:
@@ -184,25 +230,3 @@ def _identity(folder: Path) -> _Identity:
     except FileNotFoundError:
         return None
     return status.st_dev, status.st_ino
-
-
-def _recalled(hit: Hit) -> Recalled:
-    memory, passage = hit.memory, hit.memory.passage
-    kind, _, session = memory.document.partition(":")
-    said_in_turn = kind == "session"
-    return Recalled(
-        text=memory.text,
-        role=passage.role,
-        speaker=passage.speaker,
-        occurred_at=passage.occurred_at,
-        document=memory.document,
-        session=session if said_in_turn else None,
-        turn=passage.turn if said_in_turn else None,
-        position=passage.position,
-        ref=passage.ref,
-        tags=memory.tags,
-        metadata=memory.metadata,
-        score=hit.score,
-        why=hit.why,
-        tokens=memory.tokens,
-    )

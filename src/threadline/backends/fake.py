@@ -9,8 +9,21 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from threadline.backends.base import BankFigures, Capabilities
-from threadline.documents import Batch, Passage, Query, Reason, Recalled, Reflection, Removal, Scope, Span
-from threadline.errors import ClosedError
+from threadline.backends.filters import passes
+from threadline.documents import (
+    Batch,
+    Explained,
+    Passage,
+    Query,
+    Reason,
+    Recalled,
+    Reflection,
+    Removal,
+    Scope,
+    Span,
+    Wanted,
+)
+from threadline.errors import ClosedError, UnsupportedError
 
 Verb = Literal["retain", "retract", "forget", "forget_bank", "recall", "reflect"]
 
@@ -107,6 +120,18 @@ class FakeBackend:
         self._call("reflect", query, lambda: found.extend(self._recall(bank, query)))
         return Reflection(found[0].text if found else "", tuple(found[:1]))
 
+    def explain(self, bank: str, query: Query, wanted: Wanted | None = None) -> list[Explained]:  # noqa: ARG002
+        """Not here.
+
+        Raises:
+            UnsupportedError: always.
+        """
+        raise UnsupportedError("The fake backend explains nothing.")
+
+    def upkeep(self, bank: str) -> bool:  # noqa: ARG002 - the seam's
+        """There is nothing to do."""
+        return False
+
     def rebuild(self, bank: str) -> int:
         """There is nothing derived; returns the number of passages."""
         return self.figures(bank).memories
@@ -169,12 +194,11 @@ class FakeBackend:
         found: list[tuple[float, Recalled]] = []
         for document, passages in self.state.banks.get(bank, {}).items():
             batch = self.state.batches[bank][document]
-            if not set(query.tags) <= set(batch.tags):
-                continue
             for passage in passages:
                 share = len(wanted & _words(passage.text)) / max(1, len(wanted))
-                if share and in_scope(query.scope, document, passage.turn):
-                    found.append((share, _recalled(batch, passage, share)))
+                memory = _recalled(batch, passage, share)
+                if share and in_scope(query.scope, document, passage.turn) and passes(query, memory):
+                    found.append((share, memory))
         found.sort(key=lambda one: (one[0], one[1].occurred_at), reverse=True)
         return _within(query, [one for _, one in found])
 
@@ -214,6 +238,7 @@ def _recalled(batch: Batch, passage: Passage, score: float) -> Recalled:
         score=score,
         why=(Reason("words", 1, score),),
         tokens=max(1, round(len(passage.text.split()) * _TOKENS_PER_WORD)),
+        type="experience" if passage.role == "assistant" else "world",
     )
 
 

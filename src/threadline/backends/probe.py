@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from threadline.backends.base import Backend
 from threadline.documents import Batch, Passage, Query, Removal
 from threadline.errors import BackendUnavailableError, StorageBusyError
+from threadline.tags import Tags
 
 #: What a probe's note is tagged with.
 TAG = "threadline-probe"
@@ -120,7 +121,16 @@ class _Check:
         text = f"Threadline wrote this to see whether memory works: {self._word}."
         passage = Passage(1, 0, "note", text, now)
         began = time.monotonic()
-        self._backend.retain(Batch(self._bank, self._document, self._word, (passage,), tags=(TAG,), retained_at=now))
+        self._backend.retain(
+            Batch(
+                self._bank,
+                self._document,
+                self._word,
+                (passage,),
+                tags=(TAG,),
+                retained_at=now,
+            )
+        )
         self._write_seconds = time.monotonic() - began
 
     def _read(self) -> None:
@@ -137,7 +147,13 @@ class _Check:
         self._read_seconds = time.monotonic() - began
 
     def _is_found(self) -> bool:
-        found = self._backend.recall(self._bank, Query(self._word, tags=(TAG,)))
+        found = self._backend.recall(
+            self._bank,
+            Query(
+                self._word,
+                tags=Tags(TAG),
+            ),
+        )
         return any(one.document == self._document or self._word in one.text for one in found)
 
     def _look(self) -> None:

@@ -10,8 +10,9 @@ import click
 
 from threadline.cli.archives import export
 from threadline.cli.demonstration import demo
+from threadline.cli.explaining import explain
 from threadline.cli.forgetting import forget
-from threadline.cli.memories import recall, retain
+from threadline.cli.memories import recall, reflect, retain
 from threadline.cli.options import Commands, Options, examples, shared_options
 from threadline.cli.outbox import outbox
 from threadline.cli.output import printable, say_json
@@ -77,5 +78,5 @@ def app() -> None:
     """
 
 
-for each in (import_, recall, retain, sessions, show, status, outbox, forget, export, rebuild, demo):
+for each in (import_, recall, explain, reflect, retain, sessions, show, status, outbox, forget, export, rebuild, demo):
     app.add_command(each)

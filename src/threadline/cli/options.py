@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any, get_args
+from typing import Any
 
 import click
 
@@ -15,7 +15,7 @@ from threadline.journal.journal import Journal
 from threadline.journal.records import BankRecord
 from threadline.memory import Memory
 from threadline.session.checks import check_bank
-from threadline.settings import EmbedderName, Settings
+from threadline.settings import Settings
 
 
 class Options:
@@ -97,8 +97,8 @@ def shared_options() -> list[click.Parameter]:
         ),
         click.Option(
             ["--embedder"],
-            type=click.Choice(get_args(EmbedderName)),
-            help="What finds by meaning; none: by words alone. [THREADLINE_EMBEDDER, else minilm]",
+            metavar="NAME",
+            help="What finds by meaning, such as static; none: by words alone. [THREADLINE_EMBEDDER, else minilm]",
             expose_value=False,
             callback=_keep,
         ),

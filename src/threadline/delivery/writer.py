@@ -33,6 +33,8 @@ class Writer:
     Args:
         on_idle: called whenever there is nothing to carry, before waiting, and now and then when there always is
             something; for upkeep.
+        upkeep: does a slice of background work and returns whether there is more; called where there is nothing to
+            carry.
         on_exit: called when the thread ends; lets go of what it used.
     """
 
@@ -42,12 +44,14 @@ class Writer:
         backend: Backend,
         *,
         on_idle: Callable[[], None] = lambda: None,
+        upkeep: Callable[[], bool] = lambda: False,
         on_exit: Callable[[], None] = lambda: None,
         chance: random.Random | None = None,
     ) -> None:
         self._outbox = outbox
         self._backend = backend
         self._on_idle = on_idle
+        self._upkeep = upkeep
         self._on_exit = on_exit
         self._courier = Courier(outbox, backend, chance=chance, closing=lambda: self._stop_at is not None)
         self._changed = threading.Condition()
@@ -172,7 +176,7 @@ class Writer:
         if self._outbox.adopt():
             return True
         self._keep_up()
-        return False
+        return self._stop_at is None and self._upkeep()
 
     def _keep_up(self) -> None:
         self._kept_up_at = time.monotonic()

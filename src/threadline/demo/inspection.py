@@ -93,7 +93,7 @@ def read_store(home: Path) -> list[Heard]:
     store = SqliteStore(home / "banks" / bank_folder(BANK) / "memory.db")
     found: dict[tuple[str, int, int], Heard] = {}
     try:
-        _, newest = store.state()
+        newest = store.state().newest
         for first in range(1, newest + 1, _READ_AT_ONCE):
             for memory in store.memories(range(first, first + _READ_AT_ONCE)).values():
                 kind, _, name = memory.document.partition(":")

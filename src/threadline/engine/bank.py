@@ -2,43 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Collection
+from datetime import UTC, datetime
 from pathlib import Path
 
 from threadline.database import Durability
-from threadline.documents import Batch, Query, Reason
+from threadline.documents import Batch, Query
 from threadline.engine.models.base import Embedder
-from threadline.engine.recall.budget import within_budget
-from threadline.engine.recall.fuse import Fusion, sum_of_z_scores
-from threadline.engine.recall.meaning import Meaning
-from threadline.engine.recall.ranking import Ranking
-from threadline.engine.recall.scope import visible
-from threadline.engine.recall.words import search_words
+from threadline.engine.recall.catalogue import Catalogue, Rows
+from threadline.engine.recall.fuse import DEFAULT, Fusions
+from threadline.engine.recall.question import read_question
+from threadline.engine.recall.rank import Effort, Ranked, Reranker, effort_of, rank, rerank
+from threadline.engine.recall.scope import Visible, visible
+from threadline.engine.recall.select import Hit, select
 from threadline.engine.retain.prepare import prepare
+from threadline.engine.retain.reembed import Reembedding
 from threadline.engine.store.base import Figures, Memory, Store
 from threadline.engine.store.sqlite import SqliteStore
-from threadline.engine.terms import query_terms, shortened, without_names
 
-#: How many memories each channel hands to the fusion.
-DEPTH = 200
-
-_FETCH = 32
 _REBUILD = 64
 
+# Once so many memories are not in the word index, a retain brings it up to date; it is idle upkeep otherwise.
+_BEHIND = 5_000
 
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A memory that a recall returns, its fused score, and which channels found it, best rank first."""
-
-    memory: Memory
-    score: float
-    why: tuple[Reason, ...]
-
-    @property
-    def tokens(self) -> int:
-        """What it takes of the budget."""
-        return self.memory.tokens
+#: Opens the embedder whose vectors have a name; None where it is not to be had any more.
+Reopen = Callable[[str], Embedder | None]
 
 
 class Bank:
@@ -46,9 +35,10 @@ class Bank:
 
     Args:
         folder: where its `memory.db` is, made when missing.
-        embedder: what finds by meaning; None to find by words alone. Vectors of another embedder are not
-            used; `rebuild` makes new ones.
-        fusion: how the channels' rankings become one.
+        embedder: what finds by meaning; None to find by words alone.
+        fusions: how the signals of a memory become one score.
+        reranker: what looks at the best once more where the budget is `high`.
+        reopen: opens the embedder of older vectors, which serve until `upkeep` has made new ones.
 
     Raises:
         StorageError: see its subclasses in `threadline.errors`.
@@ -58,14 +48,20 @@ class Bank:
         self,
         folder: Path,
         embedder: Embedder | None = None,
-        fusion: Fusion = sum_of_z_scores,
+        fusions: Fusions = DEFAULT,
         durability: Durability = "process",
+        *,
+        reranker: Reranker | None = None,
+        reopen: Reopen = lambda _: None,
     ) -> None:
         self._store: Store = SqliteStore(folder / "memory.db", durability)
         self._embedder = embedder
-        self._model = embedder.name if embedder else ""
-        self._meaning = Meaning(self._store, embedder) if embedder else None
-        self._fusion = fusion
+        self._fusions = fusions
+        self._reranker = reranker
+        self._reembedding = Reembedding(self._store, embedder, reopen)
+        self._lock = threading.Lock()
+        self._catalogue: Catalogue | None = None
+        self._served = ("", "")
 
     def retain(self, batch: Batch) -> None:
         """Store a batch and make memories of it, at most 512 of one message embedded.
@@ -77,7 +73,11 @@ class Bank:
             BackendRefusedError: a passage lies before one that is already there.
             EmbedderError: the model cannot be loaded or run.
         """
-        self._store.retain(batch, prepare(self._store.missing(batch), self._embedder), self._model)
+        embedder = self._reembedding.serving()
+        model = embedder.name if embedder else ""
+        self._store.retain(batch, prepare(self._store.missing(batch), embedder), model)
+        if self._store.words.behind() > _BEHIND:
+            self._store.words.catch_up()
 
     def retract(self, document: str, turns: Collection[int]) -> None:
         """Take turns out of a document, with their memories; no later batch brings them back."""
@@ -96,7 +96,7 @@ class Bank:
         """Remove everything, leaving no byte of it, and close.
 
         Returns:
-            Whether its file is deleted too. It stays, empty, while another process has it open.
+            Whether its files are deleted too. They stay, empty, while another process has them open.
 
         Raises:
             StorageBusyError: as `forget`.
@@ -105,23 +105,65 @@ class Bank:
         return self._store.remove()
 
     def recall(self, query: Query) -> list[Hit]:
-        """Find memories, best first, within the query's scope, token budget and limit.
+        """Find memories, best first, within the query's scope, filters, token budget and limit.
 
         Raises:
             EmbedderError: the model cannot be loaded or run.
+            StorageError: the bank cannot be read.
         """
-        text = shortened(query.text.encode("utf-8", "replace").decode("utf-8"))
-        terms = query_terms(text)
-        if not terms or query.limit <= 0:
+        if query.limit <= 0:
             return []
-        seen = visible(self._store, query)
-        depth = max(DEPTH, 2 * query.limit)
-        rankings = [search_words(self._store, terms, seen, depth)]
-        if self._meaning:
-            matter = without_names(text, self._store.speakers())
-            rankings.append(self._meaning.search(matter, seen, depth))
-        hits = self._hits(self._fusion(rankings), rankings)
-        return list(within_budget(hits, query.max_tokens, query.limit))
+        ranked, seen = self.rank(query)
+        return select(ranked, query, seen.rows, self._store.memories)
+
+    def rank(self, query: Query, effort: Effort | None = None) -> tuple[Ranked, Visible]:
+        """Weigh the memories against a query; also what it may see.
+
+        Args:
+            effort: None: what the query's budget buys.
+
+        Raises:
+            EmbedderError: the model cannot be loaded or run.
+            StorageError: the bank cannot be read.
+        """
+        rows, embedder = self._rows()
+        question = read_question(query.text, query.asked_at or datetime.now(UTC), rows, embedder)
+        seen = visible(self._store, query, rows)
+        model = embedder.name if embedder else ""
+        ranked = rank(
+            question,
+            rows,
+            seen,
+            self._store.words,
+            lambda memories: self._store.token_vectors(model, memories),
+            self._fusions,
+            effort or effort_of(query),
+        )
+        if self._reranker is not None and query.budget == "high":
+            ranked = rerank(ranked, query.text, self._reranker, self._store.memories)
+        return ranked, seen
+
+    def memories(self, ids: Collection[int]) -> dict[int, Memory]:
+        """Memories by id; an id that is not here any more is left out."""
+        return self._store.memories(ids)
+
+    def memories_of(self, document: str, turn: int | None = None) -> list[Memory]:
+        """The memories of a document, or of one turn of it, in order."""
+        return self._store.memories_of(document, turn)
+
+    def upkeep(self) -> bool:
+        """Do a slice of what is done in the background, of 50 ms or so: index new words, embed anew.
+
+        Returns:
+            Whether there is more to do.
+
+        Raises:
+            EmbedderError: the model cannot be loaded or run.
+            StorageError: the bank cannot be written.
+        """
+        if not self._store.words.catch_up(slices=1):
+            return True
+        return self._reembedding.go_on()
 
     def rebuild(self) -> int:
         """Make all memories again from the passages; returns how many there are.
@@ -135,26 +177,25 @@ class Bank:
             some = passages[start : start + _REBUILD]
             made = prepare([passage for _, passage in some], self._embedder)
             pieces.update({number: one.pieces for (number, _), one in zip(some, made, strict=True)})
-        return self._store.rebuild(pieces, self._model)
+        return self._store.rebuild(pieces, self._embedder.name if self._embedder else "")
 
     def figures(self) -> Figures:
         """Count what the bank holds."""
         return self._store.figures()
 
     def close(self) -> None:
-        """Let go of the file. Calling it twice is no error."""
+        """Let go of the files. Calling it twice is no error."""
+        self._reembedding.close()
         self._store.close()
 
-    def _hits(self, fused: Sequence[tuple[int, float]], rankings: Sequence[Ranking]) -> Iterator[Hit]:
-        places = [
-            (ranking.channel, {memory: (rank, score) for rank, (memory, score) in enumerate(ranking.found, 1)})
-            for ranking in rankings
-        ]
-        for start in range(0, len(fused), _FETCH):
-            some = fused[start : start + _FETCH]
-            memories = self._store.memories([memory for memory, _ in some])
-            for memory, score in some:
-                if memory in memories:
-                    why = [Reason(channel, *found[memory]) for channel, found in places if memory in found]
-                    why.sort(key=lambda reason: reason.rank)
-                    yield Hit(memories[memory], score, tuple(why))
+    def _rows(self) -> tuple[Rows, Embedder | None]:
+        """The memories, and the embedder whose vectors they have."""
+        embedder = self._reembedding.serving()
+        model = embedder.name if embedder else ""
+        served = model, self._store.state().serving  # once all of a model's vectors are there, they are read again
+        with self._lock:
+            if self._catalogue is None or self._served != served:
+                self._catalogue = Catalogue(self._store, model, embedder.dimensions if embedder else 0)
+                self._served = served
+            catalogue = self._catalogue
+        return catalogue.rows(), embedder

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from Stemmer import Stemmer
+
+#: Grows whenever the same text gives other terms: a word index of another number is made anew.
+ANALYSIS = 1
 
 #: Of a query longer than this many characters, the first and the last half are read.
 MAX_QUERY = 4_096
 
 #: The most different words of a query that are looked up.
 MAX_TERMS = 64
+
+#: The most characters of a term. What is longer is no word of anybody's, and is found by its beginning.
+MAX_TERM = 64
 
 # The words of English that say how a sentence is built and not what it is about, and what an apostrophe
 # leaves of them ("don", "ll").
@@ -29,28 +39,52 @@ STOP_WORDS = frozenset(
     """.split()  # noqa: SIM905 - a list of 170 quoted words is not easier to read
 )
 
-_MONTHS = (
-    *("January", "February", "March", "April", "May", "June"),
-    *("July", "August", "September", "October", "November", "December"),
-)
-_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-
-# Thai, Lao, Burmese, Khmer, Japanese and Chinese put no space between words: the index would take a whole
-# clause for one word. So it holds their characters one by one, and a query asks for neighbouring pairs.
+# Japanese, Chinese, Thai, Lao, Burmese and Khmer put no space between words, and Korean glues its particles to
+# them: a run of one of these scripts is read as its pairs of neighbouring characters.
 _UNSPACED = re.compile(
-    "([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff"
-    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+)"
+    "([\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+"  # Han
+    "|[\u3040-\u309f]+|[\u30a0-\u30ff\u31f0-\u31ff]+"  # Hiragana, Katakana
+    "|[\uac00-\ud7a3]+"  # Hangul
+    "|[\u0e00-\u0eff]+|[\u1000-\u109f]+|[\u1780-\u17ff]+)"  # Thai and Lao, Burmese, Khmer
+)
+_ASCII_WORD = re.compile("[a-z0-9]+")
+
+# What people write with signs in the middle and mean as one: ERR_CONN_42, /etc/hosts, v1.2.3, ann@example.org.
+_IDENTIFIER = re.compile(r"[^\s\"'`<>()\[\]{},;|]+")
+_SIGNS = re.compile(r"[\w\d][._/@:\\+#=~-]+[\w\d]|^[/~.@#]+\w")
+_HINT = re.compile(r"[._/@:\\+#=~-]\w")  # what has none of these has no identifier: most of what people say
+_EDGES = ".:-=!?…\u201c\u201d"
+
+# The stemmer (Porter, 2001) of each script; Latin script is taken for English, whose endings are the tamest.
+_STEMMERS = (
+    ("english", re.compile("[a-z]")),
+    ("russian", re.compile("[\u0400-\u04ff]")),
+    ("greek", re.compile("[\u0370-\u03ff]")),
+    ("arabic", re.compile("[\u0600-\u06ff]")),
+    ("hindi", re.compile("[\u0900-\u097f]")),
+    ("tamil", re.compile("[\u0b80-\u0bff]")),
+    ("armenian", re.compile("[\u0530-\u058f]")),
 )
 
 
-def index_text(text: str) -> str:
-    """A text with a space between the characters of scripts that put none between words."""
-    return _UNSPACED.sub(lambda run: f" {' '.join(run[0])} ", text)
+def index_terms(text: str) -> list[str]:
+    """The terms of a text in their order, each as often as it is said."""
+    return list(_terms(words(text), whole=True))
 
 
-def date_words(when: datetime) -> str:
-    """A date as people say it: `2023 May 3 Wednesday`."""
-    return f"{when.year} {_MONTHS[when.month - 1]} {when.day} {_DAYS[when.weekday()]}"
+def query_terms(query: str) -> list[str]:
+    """The different terms of a query, at most `MAX_TERMS`; stop words are left out when anything else is there."""
+    said = words(query)
+    telling = [word for word in said if word not in STOP_WORDS]
+    return list(dict.fromkeys(_terms(telling or said, whole=False)))[:MAX_TERMS]
+
+
+def identifiers(text: str) -> list[str]:
+    """What has signs within it and is meant as one thing, such as a path, a version or an error code."""
+    if not _HINT.search(text):
+        return []
+    found = (match[0].strip(_EDGES) for match in _IDENTIFIER.finditer(text))
+    return [each.casefold()[:MAX_TERM] for each in found if _SIGNS.search(each)]
 
 
 def shortened(query: str) -> str:
@@ -61,40 +95,78 @@ def shortened(query: str) -> str:
     return f"{query[:half]}\n{query[-half:]}"
 
 
-def query_terms(query: str) -> list[str]:
-    """The different words of a query, as phrases of the index, at most `MAX_TERMS`.
-
-    Stop words are left out when anything else is there. A word of an unspaced script becomes its pairs of
-    neighbouring characters.
-    """
-    words = _words(query.lower())
-    telling = [word for word in words if word not in STOP_WORDS]
-    terms = dict.fromkeys(term for word in telling or words for term in _terms(word) if term)
-    return list(terms)[:MAX_TERMS]
-
-
 def without_names(query: str, names: Iterable[str]) -> str:
     """A query without the names of those who speak, if anything is left of it.
 
-    Who said a thing is told by the word index. In the one vector of a query a name weighs as much as the
+    Who said a thing is told by the speaker of a memory. In the one vector of a query a name weighs as much as the
     matter, and draws in everything else that person said.
     """
-    known = {word for name in names for word in _words(name.lower())} - STOP_WORDS
-    kept = [part for part in query.split() if known.isdisjoint(_words(part.lower()))]
+    known = {word for name in names for word in words(name)} - STOP_WORDS
+    kept = [part for part in query.split() if known.isdisjoint(words(part))]
     return " ".join(kept) or query
 
 
-def _words(text: str) -> list[str]:
-    # A mark (such as an Indian vowel sign) stays in its word: the index breaks there, and a phrase joins it.
-    return "".join(
-        letter if unicodedata.category(letter)[0] in "LNM" or unicodedata.category(letter) == "Co" else " "
-        for letter in text
-    ).split()
+def words(text: str) -> list[str]:
+    """The words of a text in lower case, without accents, in any script."""
+    if text.isascii():
+        return _ASCII_WORD.findall(text.lower())
+    plain = unicodedata.normalize("NFKD", text).translate(_ACCENTS)
+    return unicodedata.normalize("NFKC", plain.lower()).translate(_LETTERS).split()
 
 
-def _terms(word: str) -> Iterator[str]:
-    for place, part in enumerate(_UNSPACED.split(word)):
-        if place % 2 == 0 or len(part) == 1:
-            yield part
+def _terms(said: Sequence[str], *, whole: bool) -> Iterator[str]:
+    """Stems and pairs of characters. The index holds single characters too, for a query may be just one."""
+    for word in said:
+        if word.isascii() or not _UNSPACED.search(word):
+            yield _stem(word)
         else:
-            yield from (f"{one} {other}" for one, other in itertools.pairwise(part))
+            for place, run in enumerate(_UNSPACED.split(word)):
+                if place % 2 == 0:
+                    if run:
+                        yield _stem(run)
+                else:
+                    yield from _pairs(run, whole=whole)
+
+
+def _pairs(run: str, *, whole: bool) -> Iterator[str]:
+    if whole or len(run) == 1:
+        yield from run
+    for one, other in itertools.pairwise(run):
+        yield one + other
+
+
+@functools.lru_cache(maxsize=65_536)
+def _stem(word: str) -> str:
+    for language, letters in _STEMMERS:
+        if letters.search(word):
+            word = _stemmer(language).stemWord(word)
+            break
+    return word[:MAX_TERM]
+
+
+@functools.cache
+def _stemmer(language: str) -> Stemmer:
+    from Stemmer import Stemmer
+
+    return Stemmer(language)
+
+
+class _Accents(dict[int, int | None]):
+    """Drops the accents of Latin, Greek and Cyrillic letters. Marks of other scripts are letters of their words."""
+
+    def __missing__(self, code: int) -> int | None:
+        self[code] = None if 0x300 <= code <= 0x36F else code
+        return self[code]
+
+
+class _Letters(dict[int, int]):
+    """Puts a space in the place of what is no letter, digit or mark."""
+
+    def __missing__(self, code: int) -> int:
+        category = unicodedata.category(chr(code))
+        self[code] = code if category[0] in "LNM" or category == "Co" else ord(" ")
+        return self[code]
+
+
+_ACCENTS = _Accents()
+_LETTERS = _Letters()

@@ -407,6 +407,10 @@ class Journal:
         """What a recall over the whole bank may see, and the turns it must show as a branch's."""
         return lineage.bank_scope(self.database.read(), bank.key)
 
+    def known_at(self, bank: BankRecord, scope: Scope, moment: datetime) -> Scope:
+        """What of a scope was recorded by a moment."""
+        return lineage.known_at(self.database.read(), bank.key, scope, moment.astimezone(UTC).isoformat())
+
     def still_there(self, bank: BankRecord) -> Callable[[str], bool]:
         """Tells of a document whether recall may return it: not one forgotten that the backend still has."""
         key = {"bank": bank.key}

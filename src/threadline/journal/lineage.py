@@ -109,6 +109,22 @@ def bank_scope(connection: apsw.Connection, bank: int) -> tuple[Scope, tuple[Kep
     return Scope(hidden={document: frozenset(turns) for document, turns in lost.items()}), tuple(kept)
 
 
+def known_at(connection: apsw.Connection, bank: int, scope: Scope, moment: str) -> Scope:
+    """What of a scope was recorded by then."""
+    given = {"bank": bank, "moment": moment}
+    turns = connection.execute(SQL["known_turns"], given)
+    last: dict[str, int | None] = {f"session:{name}": turn for name, turn in turns}
+    last.update({f"note:{name}": None for (name,) in connection.execute(SQL["known_notes"], given)})
+    if scope.documents is None:
+        return Scope({name: Span(turn, scope.hidden.get(name, frozenset())) for name, turn in last.items()})
+    spans = {name: span for name, span in scope.documents.items() if name in last}
+    return Scope({name: Span(_earlier(span.last_turn, last[name]), span.hidden) for name, span in spans.items()})
+
+
+def _earlier(one: int | None, other: int | None) -> int | None:
+    return min((turn for turn in (one, other) if turn is not None), default=None)
+
+
 def visible_turns(connection: apsw.Connection, session: int) -> Iterator[tuple[int, int, int]]:
     """The turns of a session's view, last first: (turn row, number, session row)."""
     links = chain(connection, session)

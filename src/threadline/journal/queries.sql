@@ -128,7 +128,8 @@ SELECT s.id, f.number FROM forgotten f JOIN session s ON s.session = f.session
 
 -- name: rewound_in_own_view
 SELECT t.turn, t.number, s.session, s.id, r.event
-  FROM rewound r JOIN turn t ON t.turn = r.turn AND t.session = r.viewer JOIN session s ON s.session = t.session
+  FROM rewound r CROSS JOIN turn t ON t.turn = r.turn AND t.session = r.viewer
+ CROSS JOIN session s ON s.session = t.session -- CROSS: from the few that were taken back, not from all turns
  WHERE s.bank = :bank
 
 -- name: rewound_at
@@ -482,3 +483,10 @@ RETURNING session
 
 -- name: restore_event
 INSERT INTO event (session, kind, at) VALUES (:session, :kind, :at) RETURNING event
+
+-- name: known_turns
+SELECT session.id, max(turn.number) FROM turn JOIN session USING (session)
+WHERE session.bank = :bank AND turn.recorded_at <= :moment GROUP BY session
+
+-- name: known_notes
+SELECT id FROM note WHERE bank = :bank AND recorded_at <= :moment

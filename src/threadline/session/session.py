@@ -5,9 +5,9 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Literal, Unpack, get_args
 
-from threadline.documents import Recalled, Reflection
+from threadline.documents import Explained, Recalled, Reflection, Wanted
 from threadline.errors import ForgottenError, InputError, InvalidTurnError
 from threadline.journal.figures import SessionStatus, session_statuses
 from threadline.journal.records import SessionRecord
@@ -16,8 +16,10 @@ from threadline.session import checks
 from threadline.session.context import Context
 from threadline.session.desk import Desk
 from threadline.session.recall import (
-    MAX_TOKENS,
-    check_query,
+    RecallOptions,
+    explain_bank,
+    explain_session,
+    make_query,
     recall_bank,
     recall_session,
     reflect_bank,
@@ -263,74 +265,80 @@ class Session:
     # What is remembered
 
     def recall(
-        self,
-        query: str,
-        *,
-        max_tokens: int = MAX_TOKENS,
-        limit: int = 50,
-        scope: ScopeName = "session",
-        tags: Sequence[str] = (),
-        fresh: bool = False,
+        self, query: str, *, scope: ScopeName = "session", fresh: bool = False, **options: Unpack[RecallOptions]
     ) -> list[Recalled]:
         """Find memories for a query, best first.
 
         Args:
-            max_tokens: the most tokens that the texts returned may take together.
-            limit: the most memories returned.
             scope: `session`: this session and its ancestors up to each fork; `bank`: everything in the bank.
-            tags: only what carries all of these.
             fresh: wait first until everything said so far is delivered, for `fresh_seconds` at most.
+            options: see `threadline.RecallOptions`.
 
         Raises:
-            InputError: the query is not text, or a number is not positive.
+            InputError: the query is not text, or an option cannot be used.
             EmbedderError: the embedding model cannot be loaded.
         """
-        query = check_query(query, max_tokens, limit)
+        make_query(query, options)
         if fresh:
             self.flush()
             self._context.wait_for_delivery(self._context.settings.fresh_seconds)
         if scope == "bank":
-            return recall_bank(self._context, query, max_tokens, limit, tags)
+            return recall_bank(self._context, query, options)
         if scope == "session":
-            return recall_session(self._context, self._record, query, max_tokens, limit, tags)
+            return recall_session(self._context, self._record, query, options)
         raise _unknown_scope(scope)
 
-    def reflect(
-        self, query: str, *, max_tokens: int = MAX_TOKENS, scope: ScopeName = "session", tags: Sequence[str] = ()
-    ) -> Reflection:
+    def explain(
+        self,
+        query: str,
+        wanted: Wanted | None = None,
+        *,
+        scope: ScopeName = "session",
+        **options: Unpack[RecallOptions],
+    ) -> list[Explained]:
+        """Say why a recall returns each memory, best first, and why it does not return what is wanted.
+
+        Args:
+            wanted: a memory that was expected.
+            scope, options: as for `recall`.
+
+        Raises:
+            InputError: the query is not text, or an option cannot be used.
+            UnsupportedError: the backend does not explain.
+        """
+        if scope == "bank":
+            return explain_bank(self._context, query, wanted, options)
+        if scope == "session":
+            return explain_session(self._context, self._record, query, wanted, options)
+        raise _unknown_scope(scope)
+
+    def reflect(self, query: str, *, scope: ScopeName = "session", **options: Unpack[RecallOptions]) -> Reflection:
         """Have the backend answer a question from what is remembered.
 
         Args:
-            max_tokens: the most tokens that the answer may take, as far as the backend keeps to it.
-            scope, tags: as for `recall`.
+            scope, options: as for `recall`; `max_tokens` is the most that the answer may take, as far as the backend
+                keeps to it.
 
         Raises:
-            InputError: the query is not text, or a number is not positive.
+            InputError: the query is not text, or an option cannot be used.
             UnsupportedError: the backend does not reflect.
         """
         if scope == "bank":
-            return reflect_bank(self._context, query, max_tokens, tags)
+            return reflect_bank(self._context, query, options)
         if scope == "session":
-            return reflect_session(self._context, self._record, query, max_tokens, tags)
+            return reflect_session(self._context, self._record, query, options)
         raise _unknown_scope(scope)
 
-    def prefetch(
-        self, query: str, *, max_tokens: int = MAX_TOKENS, limit: int = 50, scope: ScopeName = "session"
-    ) -> None:
-        """Begin a recall in the background, for `prefetched` to return. Returns at once."""
-        token = self._token(query, max_tokens, limit, scope)
-        self._context.prefetcher.begin(
-            token, lambda: self.recall(query, max_tokens=max_tokens, limit=limit, scope=scope)
-        )
+    def prefetch(self, query: str, *, scope: ScopeName = "session", **options: Unpack[RecallOptions]) -> None:
+        """Begin a recall in the background, for `prefetched` to return. Returns at once.
+
+        The arguments are those of `recall`.
+        """
+        token = self._token(query, scope, options)
+        self._context.prefetcher.begin(token, lambda: self.recall(query, scope=scope, **options))
 
     def prefetched(
-        self,
-        query: str,
-        deadline: float,
-        *,
-        max_tokens: int = MAX_TOKENS,
-        limit: int = 50,
-        scope: ScopeName = "session",
+        self, query: str, deadline: float, *, scope: ScopeName = "session", **options: Unpack[RecallOptions]
     ) -> list[Recalled]:
         """What `prefetch` found for this query, else what a recall finds now, else nothing.
 
@@ -338,15 +346,14 @@ class Session:
 
         Args:
             deadline: how long to wait, in seconds.
+            scope, options: as they were given to `prefetch`.
 
         Raises:
             ThreadlineError: what the recall raised.
         """
-        token = self._token(query, max_tokens, limit, scope)
-        found = self._context.prefetcher.take(
-            token, lambda: self.recall(query, max_tokens=max_tokens, limit=limit, scope=scope), deadline
-        )
-        stale = token != self._token(query, max_tokens, limit, scope)
+        token = self._token(query, scope, options)
+        found = self._context.prefetcher.take(token, lambda: self.recall(query, scope=scope, **options), deadline)
+        stale = token != self._token(query, scope, options)
         return [] if found is None or stale else found
 
     # Parts of the above
@@ -370,9 +377,13 @@ class Session:
         self._context.writer.wake()
         return Session(self._context, record)
 
-    def _token(self, query: str, max_tokens: int, limit: int, scope: ScopeName) -> Token:
+    def _token(self, query: str, scope: ScopeName, options: RecallOptions) -> Token:
         session = (self._context.bank.key, self._record.key)
-        return Token(session, self._context.journal.epoch(self._record), (query, max_tokens, limit, scope))
+        return Token(
+            session,
+            self._context.journal.epoch(self._record),
+            (make_query(query, options), scope, options.get("as_of")),
+        )
 
     def _close_idle_batch(self) -> None:
         self._context.journal.close_batches(session=self._record)

@@ -17,6 +17,7 @@ from threadline.backends.hindsight.rendering import (
     to_request,
 )
 from threadline.documents import Batch, Passage, Query, Scope, Span
+from threadline.tags import Tags
 
 OPTIONS = HindsightOptions("http://x", source="cli", observation_scopes=(("user:*",),))
 WHEN = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
@@ -191,7 +192,7 @@ def test_see_what_another_program_wrote_in_the_whole_bank_alone() -> None:
 
 def test_ask_for_the_scopes_sessions_and_all_the_tags() -> None:
     scope = Scope(documents={"session:a": Span(), "session:b": Span(2), "note:n": Span()})
-    request = to_request(Query("q", scope, max_tokens=100, tags=("t", "u")), replace(OPTIONS, types=("world",)))
+    request = to_request(Query("q", scope, max_tokens=100, tags=Tags("t", "u")), replace(OPTIONS, types=("world",)))
     assert request["tag_groups"] == [
         {"tags": ["session:a", "session:b"], "match": "any_strict"},
         {"tags": ["t", "u"], "match": "all_strict"},

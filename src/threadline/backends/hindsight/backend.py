@@ -27,7 +27,7 @@ from threadline.backends.hindsight.rendering import (
     to_request,
 )
 from threadline.backends.hindsight.wire import Operation, Wire
-from threadline.documents import Batch, Query, Recalled, Reflection, Removal
+from threadline.documents import Batch, Explained, Query, Recalled, Reflection, Removal, Wanted
 from threadline.errors import BackendUnavailableError, ClosedError, UnsupportedError
 
 #: The first version whose asynchronous retain takes an operation's id from the client.
@@ -126,6 +126,18 @@ class HindsightBackend:
             found = self._wire.recall(bank_id(bank), to_request(query, self._options))
         seen = [result for result in found.results if is_seen(result, found.sources, query.scope)]
         return to_recalled(seen, query)
+
+    def explain(self, bank: str, query: Query, wanted: Wanted | None = None) -> list[Explained]:  # noqa: ARG002
+        """Not here: the server tells too little of how it ranks.
+
+        Raises:
+            UnsupportedError: always.
+        """
+        raise UnsupportedError("A Hindsight server does not say why it found a memory; the embedded engine does.")
+
+    def upkeep(self, bank: str) -> bool:  # noqa: ARG002 - the seam's
+        """The server does its own."""
+        return False
 
     def reflect(self, bank: str, query: Query) -> Reflection:
         """Have the server answer.

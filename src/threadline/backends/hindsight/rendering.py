@@ -15,8 +15,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from threadline.backends.filters import passes
 from threadline.backends.hindsight.options import HindsightOptions
-from threadline.documents import Batch, Passage, Query, Reason, Recalled, Scope, Span
+from threadline.documents import Batch, MemoryType, Passage, Query, Reason, Recalled, Scope, Span
 from threadline.engine.models.wordpiece import count_tokens
 from threadline.turns import Json
 
@@ -140,18 +141,21 @@ def to_request(query: Query, options: HindsightOptions) -> dict[str, Any]:
     scoped = query.scope.documents is not None or bool(query.scope.hidden)
     request: dict[str, Any] = {
         "query": query.text,
-        "budget": options.budget,
+        "budget": options.budget if query.budget is None else query.budget,
         "max_tokens": query.max_tokens * (_MARGIN if scoped else 1),
         "include_source_facts": True,
     }
-    if options.types:
-        request["types"] = list(options.types)
+    types = query.types or options.types
+    if types:
+        request["types"] = list(types)
+    if query.asked_at is not None:
+        request["query_timestamp"] = query.asked_at.isoformat()
     groups: list[dict[str, Any]] = []
     sessions = _sessions(query.scope)
     if sessions:
         groups.append({"tags": sessions, "match": "any_strict"})
-    if query.tags:
-        groups.append({"tags": list(query.tags), "match": "all_strict"})
+    if query.tags is not None:
+        groups.append(query.tags.as_group())
     if groups:
         request["tag_groups"] = groups
     return request
@@ -218,7 +222,7 @@ def to_recalled(results: Sequence[Mapping[str, Any]], query: Query) -> list[Reca
     found: list[Recalled] = []
     left = query.max_tokens
     for memory, tokens in zip(memories, counts, strict=True):
-        if tokens <= left and len(found) < query.limit:
+        if tokens <= left and len(found) < query.limit and passes(query, memory):
             found.append(replace(memory, tokens=tokens))
             left -= tokens
     return found
@@ -249,7 +253,15 @@ def _recalled(rank: int, result: Mapping[str, Any]) -> Recalled:
         score=float(scores.get("final") or 1.0 / rank),
         why=_reasons(rank, scores),
         tokens=0,
+        type=_type(result.get("type"), one.get("role")),
     )
+
+
+def _type(fact: object, role: object) -> MemoryType:
+    """A piece of our own document is of its speaker's type; what the server extracted says its own."""
+    if role is not None:
+        return "experience" if role == "assistant" else "world"
+    return "observation" if fact == "observation" else "experience" if fact == "experience" else "world"
 
 
 def _messages(result: Mapping[str, Any]) -> list[dict[str, Any]]:

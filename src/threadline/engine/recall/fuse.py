@@ -1,51 +1,138 @@
-"""How the rankings of several channels become one. A fusion is a value: pass another to a bank to use it."""
+"""How the signals of a memory become one score, and how sure that makes of it. A fusion is a value."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
-from threadline.engine.recall.ranking import Ranking
+from threadline.engine.recall.signals import Signals
 
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
-class Fusion(Protocol):
-    """What makes one list of several rankings."""
-
-    def __call__(self, rankings: Sequence[Ranking]) -> list[tuple[int, float]]:
-        """The memories of all rankings with their fused scores, best first, equal ones oldest first."""
+    Floats = npt.NDArray[np.float64]
 
 
-def sum_of_z_scores(rankings: Sequence[Ranking]) -> list[tuple[int, float]]:
-    """Add each channel's scores in units of their standard deviation.
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What each signal counts, in units of a logarithm of odds; a signal that has no weight counts nothing.
 
-    A memory that a channel did not find counts as the last one it found, which is where the scores start.
-    (Score standardisation: Webber, Moffat and Zobel, 2008.)
+    They are those of a conditional logit (McFadden, 1974) that ranks the evidence of real questions first:
+    `make tune` fits them, and `docs/decisions/2026-11-24-ranking.md` says on what.
     """
-    totals: dict[int, float] = {}
-    for ranking in rankings:
-        if ranking.found:
-            _add(totals, ranking)
-    return _sorted(totals)
+
+    words: float = 0.0
+    meaning: float = 0.0
+    tokens: float = 0.0
+    speaker: float = 0.0
+    near_words: float = 0.0
+    near_meaning: float = 0.0
+    thread: float = 0.0
+    user: float = 0.0
+    agent: float = 0.0
+    length: float = 0.0
+    age: float = 0.0
+    time: float = 0.0
+
+    def score(self, signals: Signals) -> Floats:
+        """The score of each candidate; higher is better."""
+        import numpy as np
+
+        total = np.zeros(len(signals.words))
+        for each in fields(self):
+            weight = getattr(self, each.name)
+            if weight:
+                total += weight * getattr(signals, each.name)
+        return total
 
 
-def reciprocal_rank(rankings: Sequence[Ranking], constant: int = 60) -> list[tuple[int, float]]:
-    """Add 1 / (constant + rank) of each channel (Cormack, Clarke and Buettcher, 2009)."""
-    totals: dict[int, float] = {}
-    for ranking in rankings:
-        for rank, (memory, _) in enumerate(ranking.found, start=1):
-            totals[memory] = totals.get(memory, 0.0) + 1 / (constant + rank)
-    return _sorted(totals)
+@dataclass(frozen=True, slots=True)
+class Confidence:
+    """How sure it is that a memory bears on a question: a logistic regression over its own three channels."""
+
+    words: float
+    meaning: float
+    tokens: float
+    bias: float
+
+    def of(self, signals: Signals) -> Floats:
+        """The confidence of each candidate, from 0 to 1."""
+        import numpy as np
+
+        logits = self.words * signals.words + self.meaning * signals.meaning + self.tokens * signals.tokens + self.bias
+        return np.asarray(1 / (1 + np.exp(-logits)))
 
 
-def _add(totals: dict[int, float], ranking: Ranking) -> None:
-    scores = [score for _, score in ranking.found]
-    mean = sum(scores) / len(scores)
-    deviation = math.sqrt(sum((score - mean) ** 2 for score in scores) / len(scores)) or 1.0
-    for memory, score in ranking.found:
-        # From the channel's last, so that what it did not find gets nothing.
-        totals[memory] = totals.get(memory, 0.0) + (score - scores[-1]) / deviation
+@dataclass(frozen=True, slots=True)
+class Fusion:
+    """One way to rank.
+
+    Attributes:
+        weights: what the signals count.
+        confidence: how sure a memory's channels make of it.
+    """
+
+    weights: Weights
+    confidence: Confidence
 
 
-def _sorted(totals: dict[int, float]) -> list[tuple[int, float]]:
-    return sorted(totals.items(), key=lambda item: (-item[1], item[0]))
+@dataclass(frozen=True, slots=True)
+class Fusions:
+    """The fusion for each kind of bank: what is weighed depends on which channels there are."""
+
+    words: Fusion
+    meaning: Fusion
+    tokens: Fusion
+
+
+#: What a bank uses unless it is given others.
+DEFAULT = Fusions(
+    words=Fusion(
+        Weights(
+            words=7.24,
+            speaker=3.84,
+            near_words=1.96,
+            thread=3.99,
+            user=1.54,
+            agent=-1.00,
+            length=0.20,
+            age=-0.32,
+            time=1.96,
+        ),
+        Confidence(words=8.23, meaning=0.0, tokens=0.0, bias=-2.38),
+    ),
+    meaning=Fusion(
+        Weights(
+            words=4.36,
+            meaning=6.17,
+            speaker=3.54,
+            near_words=0.83,
+            near_meaning=2.25,
+            thread=2.38,
+            user=1.54,
+            agent=-0.98,
+            length=0.21,
+            age=-0.28,
+            time=2.25,
+        ),
+        Confidence(words=6.79, meaning=9.79, tokens=0.0, bias=-5.78),
+    ),
+    tokens=Fusion(
+        Weights(
+            words=0.80,
+            meaning=2.33,
+            tokens=11.21,
+            speaker=3.14,
+            near_words=0.87,
+            near_meaning=2.29,
+            thread=2.31,
+            user=1.33,
+            agent=-0.85,
+            length=-0.18,
+            age=-0.31,
+            time=2.15,
+        ),
+        Confidence(words=3.51, meaning=8.14, tokens=8.67, bias=-6.90),
+    ),
+)

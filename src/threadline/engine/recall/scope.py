@@ -1,4 +1,4 @@
-"""Which memories a recall may see, as arrays that decide about many at once."""
+"""Which memories a recall may see, as an array that decides about all at once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from threadline.documents import Query, Span
+from threadline.documents import Query, Scope, Span
+from threadline.engine.recall.catalogue import Rows
+from threadline.engine.roles import AGENT
 from threadline.engine.store.base import Store
 
 if TYPE_CHECKING:
@@ -18,60 +20,80 @@ _EVERY_TURN = 2**31
 
 @dataclass(frozen=True, slots=True)
 class Visible:
-    """What a scope and tags leave of a bank.
+    """What a query's scope and filters leave of a bank.
 
     Attributes:
-        last_turns: document -> its last turn seen, for the documents seen; None for all of every document.
-        hidden: (document, turn) that are left out all the same.
+        rows: which rows may be seen, shape (rows,).
+        documents: where they all are; None for anywhere.
     """
 
-    last_turns: Mapping[int, int] | None
-    hidden: frozenset[tuple[int, int]]
-
-    def sees(self, document: int, turn: int) -> bool:
-        """Whether a turn is visible."""
-        if self.last_turns is not None and turn > self.last_turns.get(document, 0):
-            return False
-        return (document, turn) not in self.hidden
-
-    def mask(self, documents: npt.NDArray[np.int64], turns: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-        """`sees` for each pair of two arrays of one length."""
-        import numpy as np
-
-        mask = np.ones(len(documents), np.bool_)
-        if self.last_turns is not None and len(documents):
-            last = np.zeros(max(int(documents.max()), *self.last_turns, 0) + 1, np.int64)
-            last[list(self.last_turns.keys())] = list(self.last_turns.values())
-            mask = turns <= last[documents]
-        if self.hidden:
-            pairs = np.array([document << 32 | turn for document, turn in self.hidden])
-            mask &= ~np.isin(documents << 32 | turns, pairs)
-        return mask
+    rows: npt.NDArray[np.bool_]
+    documents: frozenset[int] | None
 
 
-def visible(store: Store, query: Query) -> Visible:
-    """What a query's scope and tags leave visible; documents that the store lacks are of no account."""
-    scope = query.scope
-    hidden = (
-        {name: span.hidden for name, span in scope.documents.items()} if scope.documents is not None else scope.hidden
-    )
-    ids = store.document_ids([*(scope.documents or ()), *hidden])
-    last_turns = None if scope.documents is None else _last_turns(scope.documents, ids)
-    if query.tags:
-        last_turns = {
-            document: _EVERY_TURN if last_turns is None else last_turns[document]
-            for document in store.tagged(query.tags)
-            if last_turns is None or document in last_turns
-        }
-    return Visible(
-        last_turns,
-        frozenset((ids[name], turn) for name, turns in hidden.items() if name in ids for turn in turns),
-    )
+def visible(store: Store, query: Query, rows: Rows) -> Visible:
+    """What a query may see; documents that the store lacks are of no account."""
+    import numpy as np
+
+    seen = np.ones(len(rows), np.bool_)
+    documents = _documents(store, query)
+    if documents is not None:
+        seen &= rows.turns <= _last_turns(documents, rows)[rows.documents]
+    seen &= ~_hidden(store, query.scope, rows)
+    seen &= _within(query, rows)
+    return Visible(seen, None if documents is None else frozenset(documents))
 
 
-def _last_turns(spans: Mapping[str, Span], ids: Mapping[str, int]) -> dict[int, int]:
-    return {
-        ids[name]: _EVERY_TURN if span.last_turn is None else span.last_turn
-        for name, span in spans.items()
-        if name in ids
-    }
+def _documents(store: Store, query: Query) -> dict[int, int] | None:
+    """Document -> its last turn seen, or None for all of every document."""
+    spans = query.scope.documents
+    last = None if spans is None else _by_id(store, {name: _last_turn(span) for name, span in spans.items()})
+    if query.tags is not None:
+        tagged = [document for document, tags in store.tags().items() if query.tags.passes(tags)]
+        last = {each: _EVERY_TURN if last is None else last[each] for each in tagged if last is None or each in last}
+    return last
+
+
+def _last_turn(span: Span) -> int:
+    return _EVERY_TURN if span.last_turn is None else span.last_turn
+
+
+def _by_id(store: Store, turns: Mapping[str, int]) -> dict[int, int]:
+    return {number: turns[name] for name, number in store.document_ids(turns).items()}
+
+
+def _last_turns(documents: Mapping[int, int], rows: Rows) -> npt.NDArray[np.int64]:
+    """The last turn seen of every document by its id, 0 for those that are not seen."""
+    import numpy as np
+
+    last = np.zeros(max(int(rows.documents.max(initial=0)), *documents, 0) + 1, np.int64)
+    last[list(documents)] = list(documents.values())
+    return last
+
+
+def _hidden(store: Store, scope: Scope, rows: Rows) -> npt.NDArray[np.bool_]:
+    """Which rows are left out although their documents are seen."""
+    import numpy as np
+
+    spans = scope.documents
+    hidden = scope.hidden if spans is None else {name: span.hidden for name, span in spans.items() if span.hidden}
+    ids = store.document_ids(hidden) if hidden else {}
+    pairs = [ids[name] << 32 | turn for name, turns in hidden.items() if name in ids for turn in turns]
+    if not pairs:
+        return np.zeros(len(rows), np.bool_)
+    return np.isin(rows.documents << 32 | rows.turns, pairs)
+
+
+def _within(query: Query, rows: Rows) -> npt.NDArray[np.bool_]:
+    """Which rows are of the types and of the time that are asked for."""
+    import numpy as np
+
+    within = np.ones(len(rows), np.bool_)
+    if query.types:
+        experience = rows.roles == AGENT
+        within &= (experience & ("experience" in query.types)) | (~experience & ("world" in query.types))
+    if query.since is not None:
+        within &= rows.said_at >= query.since.timestamp()
+    if query.until is not None:
+        within &= rows.said_at < query.until.timestamp()
+    return within

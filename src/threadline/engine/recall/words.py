@@ -1,29 +1,58 @@
-"""The words channel: memories that hold the query's words, ranked by BM25 (Robertson and Zaragoza, 2009)."""
+"""The words channel: memories that hold the question's words, by BM25 (Robertson and Zaragoza, 2009)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
+from typing import TYPE_CHECKING
 
-from threadline.engine.recall.ranking import Ranking
-from threadline.engine.recall.scope import Visible
-from threadline.engine.store.base import Match, Store
+from threadline.engine.recall.catalogue import Rows
+from threadline.engine.recall.question import Question
+from threadline.engine.store.words import WordIndex
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+#: How many matches are read. What matches less than these counts as not matching: it speaks for no memory.
+BREADTH = 2_000
+
+# Where most of what is found is not visible, the next look is so many times as broad.
+_BROADER = 8
 
 # Up to this many documents the index itself looks in these alone; beyond it, what it finds is sifted.
-_PLACES = 64
+_DOCUMENTS = 256
 
 
-def search_words(store: Store, terms: Sequence[str], visible: Visible, depth: int) -> Ranking:
-    """The visible memories with any of the terms, at most `depth`."""
-    documents = visible.last_turns
-    places = documents.keys() if documents is not None and len(documents) <= _PLACES else None
-    limit = depth
+def word_scores(
+    index: WordIndex,
+    rows: Rows,
+    question: Question,
+    seen: npt.NDArray[np.bool_],
+    documents: Collection[int] | None,
+    depth: int,
+) -> npt.NDArray[np.float64]:
+    """The score of every row, shape (rows,): 0 where it does not match or is not seen.
+
+    Args:
+        seen: which rows may be seen.
+        documents: where these all are, if they are in few documents; None for anywhere.
+        depth: so many visible matches are found if there are as many.
+
+    Raises:
+        StorageError: the index cannot be read.
+    """
+    import numpy as np
+
+    scores = np.zeros(len(rows))
+    if not question.terms or not len(rows):
+        return scores
+    within = documents if documents is not None and len(documents) <= _DOCUMENTS else None
+    limit = BREADTH
     while True:
-        found = store.search(terms, places, limit)
-        kept = [match for match in found if visible.sees(match.document, match.turn)][:depth]
-        if len(kept) == depth or len(found) < limit:
-            return _ranking(kept)
-        limit *= 4
-
-
-def _ranking(found: Sequence[Match]) -> Ranking:
-    return Ranking("words", tuple((match.memory, match.score) for match in found))
+        found = index.search(question.terms, question.wholes, within, limit)
+        places, known = rows.find(found.memories)
+        visible = seen[places]
+        if found.whole or visible.sum() >= depth:
+            scores[places[visible]] = found.scores[known][visible]
+            return scores
+        limit *= _BROADER

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import islice
 
 from threadline.documents import Passage
-from threadline.engine.models.base import Embedder
+from threadline.engine.late import signs
+from threadline.engine.models.base import Embedder, Encoder
 from threadline.engine.models.wordpiece import count_tokens
 from threadline.engine.retain.split import split
-from threadline.engine.store.base import Piece, Prepared
+from threadline.engine.roles import person
+from threadline.engine.store.base import Embedding, Piece, Prepared
 from threadline.engine.vectors import quantise
 
 #: The most pieces of one message that are embedded. A message of 10 MB must not hold the writer for minutes:
@@ -32,26 +33,36 @@ def prepare(passages: Sequence[Passage], embedder: Embedder | None) -> list[Prep
     if embedder is None:
         return prepared
     texts = [embedded_text(one.passage, piece) for one in prepared for piece in one.pieces[:MAX_EMBEDDED]]
-    vectors = iter([row.tobytes() for row in quantise(embedder.embed(texts))] if texts else [])
+    made = iter(embeddings(texts, embedder))
     return [
         replace(
             one,
-            pieces=tuple(
-                replace(piece, vector=vector)
-                for piece, vector in zip(
-                    one.pieces, [*islice(vectors, min(len(one.pieces), MAX_EMBEDDED))], strict=False
-                )
-            )
+            pieces=tuple(replace(piece, embedding=next(made)) for piece in one.pieces[:MAX_EMBEDDED])
             + one.pieces[MAX_EMBEDDED:],
         )
         for one in prepared
     ]
 
 
+def embeddings(texts: Sequence[str], embedder: Embedder) -> list[Embedding]:
+    """What a model makes of texts.
+
+    Raises:
+        EmbedderError: the model cannot be loaded or run.
+    """
+    if not texts:
+        return []
+    if isinstance(embedder, Encoder):
+        return [
+            Embedding(quantise(encoded.vector).tobytes(), signs(encoded)) for encoded in map(embedder.encode, texts)
+        ]
+    return [Embedding(row.tobytes()) for row in quantise(embedder.embed(texts))]
+
+
 def embedded_text(passage: Passage, piece: Piece) -> str:
-    """What is embedded of a piece: its text, behind its speaker's name where there is one."""
+    """What is embedded of a piece: its text, behind its speaker's name where that is a person's."""
     text = passage.text[piece.start : piece.end]
-    return f"{passage.speaker}: {text}" if passage.speaker else text
+    return f"{passage.speaker}: {text}" if person(passage.speaker) else text
 
 
 def _pieces(text: str) -> tuple[Piece, ...]:

@@ -7,7 +7,22 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from threadline.documents import Batch, Passage
+from threadline.engine.store.words import State, WordIndex
 from threadline.turns import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """What a model makes of a piece.
+
+    Attributes:
+        vector: int8, the unit vector times 127.
+        tokens: for late interaction, a sign bit for each dimension of each telling token; empty where the model has
+            no tokens.
+    """
+
+    vector: bytes
+    tokens: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +32,13 @@ class Piece:
     Attributes:
         start, end: its offsets in the passage's text, in characters.
         tokens: what it takes of a recall's budget.
-        vector: its int8 vector, or None when it is found by words alone.
+        embedding: what finds it by meaning, or None when it is found by words alone.
     """
 
     start: int
     end: int
     tokens: int
-    vector: bytes | None = None
+    embedding: Embedding | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +63,21 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
-    """A memory that the word index found."""
+class Row:
+    """Where a memory belongs.
+
+    Attributes:
+        said_at: when it was said, in seconds since 1970.
+    """
 
     memory: int
+    passage: int
     document: int
     turn: int
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
-class StoredVector:
-    """A memory's vector and where the memory belongs."""
-
-    memory: int
-    document: int
-    turn: int
-    vector: bytes
+    role: str
+    speaker: str | None
+    said_at: float
+    tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +92,13 @@ class Figures:
 
 
 class Store(Protocol):
-    """Where one bank keeps its documents and memories. Every method may be called from any thread."""
+    """Where one bank keeps its documents and memories. Every method may be called from any thread.
+
+    Attributes:
+        words: the index of the memories' words, which follows the store.
+    """
+
+    words: WordIndex
 
     def missing(self, batch: Batch) -> list[Passage]:
         """The batch's passages that are neither stored nor taken out; none when its key was applied."""
@@ -90,7 +109,7 @@ class Store(Protocol):
         Args:
             batch: the batch.
             prepared: those of its passages that were missing, with their pieces.
-            model: the name of the embedder that made the vectors.
+            model: the name of the embedder that made the vectors. The first one of a bank serves.
 
         Raises:
             BackendRefusedError: a passage lies before one that is already there.
@@ -120,29 +139,41 @@ class Store(Protocol):
     def document_ids(self, names: Collection[str]) -> dict[str, int]:
         """The ids of documents by name; a name that is not here is left out."""
 
-    def tagged(self, tags: Collection[str]) -> set[int]:
-        """The ids of the documents that carry all of these tags."""
+    def tags(self) -> dict[int, frozenset[str]]:
+        """The tags of every document, by its id."""
 
-    def search(self, terms: Sequence[str], documents: Collection[int] | None, limit: int) -> list[Match]:
-        """The memories that hold any of these phrases, best BM25 first, equal ones oldest first.
+    def state(self) -> State:
+        """How far the store is."""
 
-        Args:
-            terms: the phrases, of letters, digits, marks and spaces alone.
-            documents: only memories of these documents, or None for all.
-            limit: the most memories returned.
-        """
+    def texts(self, after: int, limit: int) -> list[tuple[int, int, str]]:
+        """Memories newer than `after`, oldest first: id, document, text."""
 
-    def speakers(self) -> list[str]:
-        """The names of those who speak in the bank, at most 1,000, in alphabetical order."""
+    def gone(self, generation: int) -> list[int]:
+        """The memories that went away after this generation, which must not lie before `complete_since`."""
 
-    def state(self) -> tuple[int, int]:
-        """The generation, which grows when memories go away, and the id of the newest memory."""
+    def rows(self, after: int, limit: int) -> list[Row]:
+        """Where the memories newer than `after` belong, oldest first."""
 
-    def vectors(self, model: str, after: int) -> Iterator[StoredVector]:
-        """The vectors of a model whose memories are newer than `after`, oldest first."""
+    def vectors(self, model: str, after: int, limit: int) -> list[tuple[int, bytes]]:
+        """The vectors of a model whose memories are newer than `after`, oldest first: memory, vector."""
+
+    def token_vectors(self, model: str, ids: Collection[int]) -> dict[int, bytes]:
+        """The token vectors of memories that have some."""
+
+    def unembedded(self, model: str, after: int, limit: int) -> list[tuple[int, Passage, Piece]]:
+        """Memories newer than `after` without a vector of the model, oldest first, with what they were made from."""
+
+    def embed(self, model: str, made: Mapping[int, Embedding]) -> None:
+        """Store what a model made of memories; one that went away meanwhile is left out."""
+
+    def serve(self, model: str) -> None:
+        """Have the vectors of a model searched from now on, and delete those of every other."""
 
     def memories(self, ids: Collection[int]) -> dict[int, Memory]:
         """Memories by id; an id that is not here any more is left out."""
+
+    def memories_of(self, document: str, turn: int | None) -> list[Memory]:
+        """The memories of a document, or of one turn of it, in order."""
 
     def figures(self) -> Figures:
         """Count what the store holds."""

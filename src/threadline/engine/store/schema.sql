@@ -1,7 +1,8 @@
--- One bank's memory.db. Documents and passages are the truth; memories, vectors and words are made from them.
+-- One bank's memory.db. Documents and passages are the truth; memories and vectors are made from them, and so is the
+-- word index in the folder `words` beside this file.
 
 CREATE TABLE documents (
-    id            INTEGER PRIMARY KEY AUTOINCREMENT,   -- never used again: caches and the word index hold it
+    id            INTEGER PRIMARY KEY AUTOINCREMENT,   -- never used again: caches hold it
     name          TEXT NOT NULL UNIQUE,
     metadata      TEXT NOT NULL DEFAULT '{}',          -- JSON, of the latest batch
     context       TEXT,                                -- of the latest batch that had one
@@ -73,27 +74,41 @@ CREATE TABLE memories (
 ) STRICT;
 CREATE INDEX memories_of_passage ON memories (passage);
 
-CREATE TABLE vectors (
-    memory INTEGER PRIMARY KEY REFERENCES memories ON DELETE CASCADE,
-    model  TEXT NOT NULL,
-    vector BLOB NOT NULL                               -- int8, the unit vector times 127
+-- Several models may stand side by side: while the vectors of a new one are made, those of the old one serve.
+CREATE TABLE models (
+    id   INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE
 ) STRICT;
 
--- The words of each memory under its id; `_entries` beside this file says what stands in the columns. The index
--- holds no copy of the text (content=''), and forgets a deleted word at once (secure-delete).
-CREATE VIRTUAL TABLE words USING fts5(
-    text, context, said, place,
-    content = '', tokenize = 'porter unicode61 remove_diacritics 2'
-);
-INSERT INTO words (words, rank) VALUES ('secure-delete', 1);
+CREATE TABLE vectors (
+    memory INTEGER NOT NULL REFERENCES memories ON DELETE CASCADE,
+    model  INTEGER NOT NULL REFERENCES models ON DELETE CASCADE,
+    vector BLOB NOT NULL,                              -- int8, the unit vector times 127
+    tokens BLOB,                                       -- a sign bit for each dimension of each telling token
+    UNIQUE (model, memory)
+) STRICT;
+CREATE INDEX vectors_of_memory ON vectors (memory);
 
 CREATE TABLE applied (
     key TEXT PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
 
--- `generation` grows whenever memories go away, so that another process knows its copies are stale.
-CREATE TABLE state (
-    one        INTEGER PRIMARY KEY CHECK (one = 1),
+-- Memories that went away, so that what was derived from them (the word index, copies in other processes) can follow.
+CREATE TABLE gone (
+    memory     INTEGER PRIMARY KEY,
     generation INTEGER NOT NULL
 ) STRICT;
-INSERT INTO state VALUES (1, 0);
+CREATE INDEX gone_by_generation ON gone (generation);
+
+CREATE TRIGGER memories_are_named_when_they_go AFTER DELETE ON memories
+BEGIN
+    INSERT OR REPLACE INTO gone SELECT OLD.id, generation + 1 FROM state;
+END;
+
+CREATE TABLE state (
+    one            INTEGER PRIMARY KEY CHECK (one = 1),
+    generation     INTEGER NOT NULL,                   -- grows whenever memories go away
+    complete_since INTEGER NOT NULL DEFAULT 0,         -- a copy older than this generation has to be made anew
+    serving        TEXT NOT NULL DEFAULT ''            -- the model whose vectors are searched
+) STRICT;
+INSERT INTO state (one, generation) VALUES (1, 0);

@@ -13,30 +13,26 @@ import apsw
 
 from threadline.database import Database, Durability, Schema, storage_errors
 from threadline.documents import Batch, Passage
-from threadline.engine.store.base import Figures, Match, Memory, Piece, Prepared, StoredVector
-from threadline.engine.terms import date_words, index_text
+from threadline.engine.store.base import Embedding, Figures, Memory, Piece, Prepared, Row
+from threadline.engine.store.words import State, WordIndex
 from threadline.errors import BackendRefusedError
 from threadline.turns import Json
+
+_HERE = Path(__file__).parent
 
 # "TLME" in ASCII.
 SCHEMA = Schema(
     application_id=0x544C4D45,
-    version=1,
-    create=Path(__file__).with_name("schema.sql").read_text(encoding="utf-8"),
+    version=2,
+    create=(_HERE / "schema.sql").read_text("utf-8"),
+    migrations={2: (_HERE / "migrations" / "2.sql").read_text("utf-8")},
 )
-
-# BM25's weight of each column of the word index. What opened the turn, and when and by whom it was said, help
-# to find a memory without being what it says; `place` is there to be filtered by.
-_WEIGHTS = {"text": 1.0, "context": 0.5, "said": 0.5, "place": 0.0}
-
-# How much of the message that opened a turn is indexed with each short message that follows, in characters.
-_CONTEXT = 400
 
 _PASSAGE = "turn, position, role, text, occurred_at, speaker, ref"
 
 
 class SqliteStore:
-    """A bank's `memory.db`.
+    """A bank's `memory.db`, and the word index beside it.
 
     Args:
         path: the file; made when missing.
@@ -48,6 +44,7 @@ class SqliteStore:
     def __init__(self, path: Path, durability: Durability = "process") -> None:
         self.path = path
         self.database = Database(path, SCHEMA, durability)
+        self.words = WordIndex(path.with_name("words"), self)
         self._wal = path.with_name(f"{path.name}-wal")
 
     def missing(self, batch: Batch) -> list[Passage]:
@@ -84,7 +81,6 @@ class SqliteStore:
                     missing.remove(place)  # a batch that says a passage twice says it once
                     passage = _add_passage(connection, batch.document, document, one.passage)
                     _add_memories(connection, passage, one.pieces, model)
-                    _index(connection, [passage])
             connection.execute("INSERT INTO applied VALUES (?)", (batch.key,))
 
         self.database.write("engine.retain", work)
@@ -106,8 +102,7 @@ class SqliteStore:
 
         def work(connection: apsw.Connection) -> None:
             connection.execute("DELETE FROM documents; DELETE FROM applied")
-            connection.execute("INSERT INTO words (words) VALUES ('delete-all')")
-            _next_generation(connection)
+            _start_anew(connection)
 
         self.database.write("engine.forget", work)
         self._purge()
@@ -123,7 +118,8 @@ class SqliteStore:
             except apsw.BusyError:
                 return False
             self.path.unlink()
-            return True
+        self.words.remove()
+        return True
 
     def passages(self) -> Iterator[tuple[int, Passage]]:
         """All passages with their ids, in the order they were stored."""
@@ -142,77 +138,97 @@ class SqliteStore:
                 if passage in prepared:
                     connection.execute("DELETE FROM memories WHERE passage = ?", (passage,))
                     _add_memories(connection, passage, prepared[passage], model)
-            connection.execute("INSERT INTO words (words) VALUES ('delete-all')")
-            _index(connection, there)
-            _next_generation(connection)
+            _start_anew(connection)
+            _serve(connection, model)
             return _count(connection, "memories")
 
-        return self.database.write("engine.rebuild", work)
+        memories = self.database.write("engine.rebuild", work)
+        self.words.remake()
+        return memories
 
     def document_ids(self, names: Collection[str]) -> dict[str, int]:
         """The ids of documents by name; a name that is not here is left out."""
         sql = "SELECT name, id FROM documents WHERE name IN (SELECT value FROM json_each(?))"
         return dict(self.database.rows(sql, (json.dumps(list(names)),)))
 
-    def tagged(self, tags: Collection[str]) -> set[int]:
-        """The ids of the documents that carry all of these tags."""
-        wanted = set(tags)
+    def tags(self) -> dict[int, frozenset[str]]:
+        """The tags of every document, by its id."""
         sql = """
-            SELECT document FROM tags WHERE tag IN (SELECT value FROM json_each(?))
-            GROUP BY document HAVING count(*) = ?
+            SELECT documents.id, json_group_array(tag) FILTER (WHERE tag IS NOT NULL)
+            FROM documents LEFT JOIN tags ON document = documents.id GROUP BY documents.id
         """
-        return {row[0] for row in self.database.rows(sql, (json.dumps(list(wanted)), len(wanted)))}
+        return {document: frozenset(json.loads(tags)) for document, tags in self.database.rows(sql)}
 
-    def search(self, terms: Sequence[str], documents: Collection[int] | None, limit: int) -> list[Match]:
-        """The memories that hold any of these phrases, best BM25 first, equal ones oldest first.
+    def state(self) -> State:
+        """How far the store is."""
+        sql = "SELECT generation, complete_since, (SELECT coalesce(max(id), 0) FROM memories), serving FROM state"
+        return State(*self.database.rows(sql)[0])
 
-        Args:
-            terms: the phrases, of letters, digits, marks and spaces alone.
-            documents: only memories of these documents, or None for all.
-            limit: the most memories returned.
-        """
-        if not terms or (documents is not None and not documents):
-            return []
-        # The best are chosen before anything is joined to them: a common word matches most of a bank.
+    def texts(self, after: int, limit: int) -> list[tuple[int, int, str]]:
+        """Memories newer than `after`, oldest first: id, document, text."""
+        sql = "SELECT id, passage, start, end FROM memories WHERE id > ? ORDER BY id LIMIT ?"
+        pieces = self.database.rows(sql, (after, limit))
+        passages = self._passages({passage for _, passage, *_ in pieces})
+        # Another process may delete between these reads: what is not there any more is not indexed.
+        there = [(memory, *passages[at], start, end) for memory, at, start, end in pieces if at in passages]
+        return [(memory, document, passage.text[start:end]) for memory, document, passage, start, end in there]
+
+    def gone(self, generation: int) -> list[int]:
+        """The memories that went away after this generation, which must not lie before `complete_since`."""
+        rows = self.database.rows("SELECT memory FROM gone WHERE generation > ? ORDER BY memory", (generation,))
+        return [memory for (memory,) in rows]
+
+    def rows(self, after: int, limit: int) -> list[Row]:
+        """Where the memories newer than `after` belong, oldest first."""
         sql = """
-            SELECT memory, document, turn, -score FROM (
-                SELECT rowid AS memory, bm25(words, ?, ?, ?, ?) AS score
-                FROM words WHERE words MATCH ? ORDER BY score, rowid LIMIT ?
-            ) JOIN memories ON memories.id = memory JOIN passages ON passages.id = passage
-            ORDER BY score, memory
+            SELECT memories.id, passage, document, turn, role, speaker,
+                unixepoch(occurred_at, 'subsec'), tokens
+            FROM memories JOIN passages ON passages.id = passage WHERE memories.id > ? ORDER BY memories.id LIMIT ?
         """
-        bindings: apsw.Bindings = (*_WEIGHTS.values(), _expression(terms, documents), limit)
-        return [Match(*row) for row in self.database.rows(sql, bindings)]
+        return [Row(*row) for row in self.database.rows(sql, (after, limit))]
 
-    def speakers(self) -> list[str]:
-        """The names of those who speak in the bank, at most 1,000, in alphabetical order."""
-        # From name to name along the index; DISTINCT would read all of it.
+    def vectors(self, model: str, after: int, limit: int) -> list[tuple[int, bytes]]:
+        """The vectors of a model whose memories are newer than `after`, oldest first: memory, vector."""
         sql = """
-            WITH RECURSIVE names (name) AS (
-                SELECT min(speaker) FROM passages WHERE speaker IS NOT NULL
-                UNION ALL
-                SELECT (SELECT min(speaker) FROM passages WHERE speaker > name)
-                FROM names WHERE name IS NOT NULL
-            )
-            SELECT name FROM names WHERE name IS NOT NULL LIMIT 1000
+            SELECT memory, vector FROM vectors
+            WHERE model = (SELECT id FROM models WHERE name = ?) AND memory > ? ORDER BY memory LIMIT ?
         """
-        return [name for (name,) in self.database.rows(sql)]
+        return [(memory, vector) for memory, vector in self.database.rows(sql, (model, after, limit))]
 
-    def state(self) -> tuple[int, int]:
-        """The generation, which grows when memories go away, and the id of the newest memory."""
-        sql = "SELECT generation, (SELECT coalesce(max(id), 0) FROM memories) FROM state"
-        generation, newest = self.database.rows(sql)[0]
-        return generation, newest
-
-    def vectors(self, model: str, after: int) -> Iterator[StoredVector]:
-        """The vectors of a model whose memories are newer than `after`, oldest first."""
+    def token_vectors(self, model: str, ids: Collection[int]) -> dict[int, bytes]:
+        """The token vectors of memories that have some."""
         sql = """
-            SELECT memory, document, turn, vector FROM vectors
-            JOIN memories ON memories.id = memory JOIN passages ON passages.id = passage
-            WHERE memory > ? AND model = ? ORDER BY memory
+            SELECT memory, tokens FROM vectors WHERE model = (SELECT id FROM models WHERE name = ?)
+            AND memory IN (SELECT value FROM json_each(?)) AND tokens IS NOT NULL
         """
-        for row in self.database.rows(sql, (after, model)):
-            yield StoredVector(*row)
+        return dict(self.database.rows(sql, (model, json.dumps(list(ids)))))
+
+    def unembedded(self, model: str, after: int, limit: int) -> list[tuple[int, Passage, Piece]]:
+        """Memories newer than `after` without a vector of the model, oldest first, with what they were made from."""
+        sql = f"""
+            SELECT memories.id, start, end, tokens, {_PASSAGE}
+            FROM memories JOIN passages ON passages.id = passage
+            WHERE memories.id > ? AND NOT EXISTS (
+                SELECT 1 FROM vectors
+                WHERE model = (SELECT id FROM models WHERE name = ?) AND memory = memories.id
+            ) ORDER BY memories.id LIMIT ?
+        """  # noqa: S608 - a constant
+        rows = self.database.rows(sql, (after, model, limit))
+        return [(memory, _passage(rest), Piece(*piece)) for memory, *piece, rest in _split(rows, 4)]
+
+    def embed(self, model: str, made: Mapping[int, Embedding]) -> None:
+        """Store what a model made of memories; one that went away meanwhile is left out."""
+
+        def work(connection: apsw.Connection) -> None:
+            for memory, embedding in made.items():
+                if _column(connection, "SELECT 1 FROM memories WHERE id = ?", (memory,)):
+                    _add_vector(connection, memory, model, embedding)
+
+        self.database.write("engine.embed", work)
+
+    def serve(self, model: str) -> None:
+        """Have the vectors of a model searched from now on, and delete those of every other."""
+        self.database.write("engine.serve", lambda connection: _serve(connection, model))
 
     def memories(self, ids: Collection[int]) -> dict[int, Memory]:
         """Memories by id; an id that is not here any more is left out."""
@@ -232,6 +248,15 @@ class SqliteStore:
                 found[memory] = Memory(memory, *documents[document], passage, text, tokens)
         return found
 
+    def memories_of(self, document: str, turn: int | None) -> list[Memory]:
+        """The memories of a document, or of one turn of it, in order."""
+        sql = """
+            SELECT memories.id FROM memories JOIN passages ON passages.id = passage
+            WHERE document = (SELECT id FROM documents WHERE name = ?1) AND (?2 IS NULL OR turn = ?2)
+        """
+        found = self.memories([memory for (memory,) in self.database.rows(sql, (document, turn))])
+        return [found[memory] for memory in sorted(found)]
+
     def figures(self) -> Figures:
         """Count what the store holds."""
         with storage_errors(self.path):
@@ -240,11 +265,12 @@ class SqliteStore:
             passages = _count(connection, "passages")
             memories = _count(connection, "memories")
             vectors = _count(connection, "vectors")
-        files = [self.path, self._wal, self.path.with_name(f"{self.path.name}-shm")]
+        files = [path for path in self.path.parent.rglob("*") if path.is_file()]
         return Figures(documents, passages, memories, vectors, sum(map(_size, files)))
 
     def close(self) -> None:
-        """Let go of the file. Calling it twice is no error."""
+        """Let go of the files. Calling it twice is no error."""
+        self.words.close()
         self.database.close()
 
     def _passages(self, ids: Collection[int]) -> dict[int, tuple[int, Passage]]:
@@ -268,25 +294,12 @@ class SqliteStore:
         }
 
     def _purge(self) -> None:
-        self.database.write("engine.purge", _rewrite_index)
+        self.words.remake()
         self.database.compact()
-
-
-def _expression(terms: Sequence[str], documents: Collection[int] | None) -> str:
-    """Any of the terms, in one of the documents. Terms hold letters, digits, marks and spaces alone."""
-    wanted = "{text context said} : (" + " OR ".join(f'"{term}"' for term in terms) + ")"
-    if documents is None:
-        return wanted
-    places = " OR ".join(f'"{_place(document)}"' for document in documents)
-    return f"({wanted}) AND place : ({places})"
 
 
 def _size(file: Path) -> int:
     return file.stat().st_size if file.exists() else 0
-
-
-def _place(document: int) -> str:
-    return f"d{document}"
 
 
 def _column(connection: apsw.Connection, sql: str, bindings: apsw.Bindings = ()) -> list[Any]:
@@ -330,21 +343,23 @@ def _describe(connection: apsw.Connection, batch: Batch) -> int:
 def _missing(connection: apsw.Connection, document: int | None, passages: Iterable[Passage]) -> list[Passage]:
     if document is None:
         return list(passages)
-    removed = set(_column(connection, "SELECT turn FROM removed WHERE document = ?", (document,)))
-    return [
-        passage for passage in passages if passage.turn not in removed and not _is_there(connection, document, passage)
-    ]
+    wanted = list(passages)
+    turns = [passage.turn for passage in wanted]
+    span = (document, min(turns, default=0), max(turns, default=0))
+    removed = set(_column(connection, "SELECT turn FROM removed WHERE document = ? AND turn BETWEEN ? AND ?", span))
+    sql = "SELECT turn, position, text FROM passages WHERE document = ? AND turn BETWEEN ? AND ?"
+    there = {(turn, position): text for turn, position, text in connection.execute(sql, span)}
+    kept = [passage for passage in wanted if passage.turn not in removed]
+    return [passage for passage in kept if not _is_there(passage, there.get((passage.turn, passage.position)))]
 
 
-def _is_there(connection: apsw.Connection, document: int, passage: Passage) -> bool:
-    sql = "SELECT text FROM passages WHERE document = ? AND turn = ? AND position = ?"
-    found = _column(connection, sql, (document, passage.turn, passage.position))
-    if found and found[0] != passage.text:
+def _is_there(passage: Passage, text: str | None) -> bool:
+    if text is not None and text != passage.text:
         raise BackendRefusedError(
             f"The bank holds another text as turn {passage.turn} (message {passage.position}) of this document. Was "
             "the journal lost or replaced? `threadline rebuild --from-journal` makes the bank what the journal says."
         )
-    return bool(found)
+    return text is not None
 
 
 def _add_passage(connection: apsw.Connection, name: str, document: int, passage: Passage) -> int:
@@ -378,60 +393,31 @@ def _add_memories(connection: apsw.Connection, passage: int, pieces: Iterable[Pi
             "INSERT INTO memories (passage, start, end, tokens) VALUES (?, ?, ?, ?)",
             (passage, piece.start, piece.end, piece.tokens),
         )
-        if piece.vector is not None:
-            connection.execute(
-                "INSERT INTO vectors (memory, model, vector) VALUES (?, ?, ?)",
-                (connection.last_insert_rowid(), model, piece.vector),
-            )
+        if piece.embedding is not None:
+            _add_vector(connection, connection.last_insert_rowid(), model, piece.embedding)
 
 
-def _index(connection: apsw.Connection, passages: Iterable[int]) -> None:
-    for entry in _entries(connection, passages):
-        connection.execute("INSERT INTO words (rowid, text, context, said, place) VALUES (?, ?, ?, ?, ?)", entry)
-
-
-def _unindex(connection: apsw.Connection, passages: Iterable[int]) -> None:
-    for entry in _entries(connection, passages):
-        connection.execute(
-            "INSERT INTO words (words, rowid, text, context, said, place) VALUES ('delete', ?, ?, ?, ?, ?)",
-            entry,
-        )
-
-
-def _entries(connection: apsw.Connection, passages: Iterable[int]) -> Iterator[tuple[int, str, str, str, str]]:
-    """What the word index holds of each memory of these passages: id, text, context, said, place.
-
-    The context is the beginning of the message that opened the turn: a short answer is found by what was
-    asked. (A long one speaks for itself; with context, each of its pieces was found at once.) It reaches no
-    further than the turn, so that a turn taken out leaves nothing of itself in another's words. An entry is
-    deleted by handing in what was inserted, so this must not change for a file that exists, other than by a
-    migration that indexes it anew.
+def _add_vector(connection: apsw.Connection, memory: int, model: str, embedding: Embedding) -> None:
+    inserted = """
+        INSERT INTO vectors (memory, model, vector, tokens) SELECT ?, id, ?, ? FROM models WHERE name = ?
+        ON CONFLICT DO NOTHING
     """
-    source = """
-        SELECT p.document, p.occurred_at, p.speaker, p.text, substr(o.text, 1, ?)
-        FROM passages p LEFT JOIN passages o
-            ON o.document = p.document AND o.turn = p.turn AND o.position < p.position
-        WHERE p.id = ? ORDER BY o.position LIMIT 1
-    """
-    for passage in passages:
-        document, when, speaker, text, opening = next(connection.execute(source, (_CONTEXT, passage)))
-        said = f"{date_words(datetime.fromisoformat(when))} {index_text(speaker or '')}"
-        pieces = "SELECT id, start, end FROM memories WHERE passage = ? ORDER BY id"
-        rows = list(connection.execute(pieces, (passage,)))
-        context = index_text(opening) if opening and len(rows) == 1 else ""
-        for memory, start, end in rows:
-            yield memory, index_text(text[start:end]), context, said, _place(document)
+    values = (memory, embedding.vector, embedding.tokens or None, model)
+    connection.execute(inserted, values)
+    if connection.changes():
+        return
+    connection.execute("INSERT INTO models (name) VALUES (?) ON CONFLICT DO NOTHING", (model,))
+    connection.execute(inserted, values)
+    connection.execute(
+        # Only where it begins with the bank: else what is there already has to be embedded first.
+        "UPDATE state SET serving = ? WHERE serving = '' AND NOT EXISTS (SELECT 1 FROM memories WHERE id != ?)",
+        (model, memory),
+    )
 
 
-def _rewrite_index(connection: apsw.Connection) -> None:
-    """Write the word index anew.
-
-    A deleted word is gone from the index's leaves at once, but its beginning may stay in the inner pages as the
-    border between two leaves. Merging all segments writes new borders; a merge needs two, so one is added.
-    """
-    connection.execute("INSERT INTO words (rowid, text) VALUES (0, '0')")
-    connection.execute("INSERT INTO words (words) VALUES ('optimize')")
-    connection.execute("INSERT INTO words (words, rowid, text) VALUES ('delete', 0, '0')")
+def _serve(connection: apsw.Connection, model: str) -> None:
+    connection.execute("UPDATE state SET serving = ?", (model,))
+    connection.execute("DELETE FROM models WHERE name != ?", (model,))
 
 
 def _take_out(connection: apsw.Connection, name: str, turns: Collection[int]) -> None:
@@ -466,13 +452,23 @@ def _drop(connection: apsw.Connection, name: str) -> None:
 
 def _delete_passages(connection: apsw.Connection, passages: list[int]) -> None:
     if passages:
-        _unindex(connection, passages)
         connection.executemany("DELETE FROM passages WHERE id = ?", [(passage,) for passage in passages])
         _next_generation(connection)
 
 
 def _next_generation(connection: apsw.Connection) -> None:
     connection.execute("UPDATE state SET generation = generation + 1")
+
+
+def _start_anew(connection: apsw.Connection) -> None:
+    """Every copy of the memories is stale: nobody needs to know which of them went away."""
+    _next_generation(connection)
+    connection.execute("DELETE FROM gone; UPDATE state SET complete_since = generation")
+
+
+def _split(rows: Iterable[Sequence[Any]], at: int) -> Iterator[tuple[Any, ...]]:
+    for row in rows:
+        yield *row[:at], row[at:]
 
 
 def _passage(row: Sequence[Any]) -> Passage:

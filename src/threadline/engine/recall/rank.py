@@ -1,0 +1,182 @@
+"""A question weighed against a bank: channels, candidates, signals, fusion, and a second look at the best."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
+
+from threadline.documents import Budget, Query, Reason
+from threadline.engine.late import late_interaction
+from threadline.engine.recall.candidates import candidates
+from threadline.engine.recall.catalogue import Rows
+from threadline.engine.recall.fuse import Fusion, Fusions
+from threadline.engine.recall.meaning import meaning_scores
+from threadline.engine.recall.moments import time_scores
+from threadline.engine.recall.question import Question
+from threadline.engine.recall.scope import Visible
+from threadline.engine.recall.signals import Signals, signals
+from threadline.engine.recall.words import word_scores
+from threadline.engine.store.base import Memory
+from threadline.engine.store.words import WordIndex
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float64]
+    Places = npt.NDArray[np.int64]
+
+#: How many of the best a reranker looks at.
+RERANKED = 50
+
+#: The channels of which a memory's place is told.
+CHANNELS = ("words", "meaning", "tokens", "time")
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """What a budget buys.
+
+    Attributes:
+        depth: how many memories each channel hands over.
+        second_look: how many of the best are compared token by token.
+    """
+
+    depth: int
+    second_look: int
+
+
+EFFORTS: dict[Budget, Effort] = {
+    "low": Effort(depth=50, second_look=0),
+    "mid": Effort(depth=100, second_look=64),
+    "high": Effort(depth=300, second_look=300),
+}
+
+
+def effort_of(query: Query) -> Effort:
+    """What a query's budget buys; more is weighed where more is to be returned."""
+    effort = EFFORTS[query.budget or "mid"]
+    return replace(effort, depth=max(effort.depth, query.limit))
+
+
+class Tokens(Protocol):
+    """Where the token vectors of memories are kept."""
+
+    def __call__(self, memories: Collection[int]) -> dict[int, bytes]:
+        """Those of memories that have some."""
+
+
+class Reranker(Protocol):
+    """What looks at a question and memories together, such as a cross-encoder; used where the budget is `high`."""
+
+    def __call__(self, question: str, texts: Sequence[str]) -> Sequence[float]:
+        """A score for each text; higher is better, in whatever unit: only their order counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """Memories weighed against a question, best first.
+
+    Attributes:
+        rows: the bank as it was.
+        places: rows, in order of their scores.
+        signals: of each place.
+        scores: the fused scores.
+        confidence: how sure it is that each bears on the question, from 0 to 1.
+        fusion: what made scores of the signals.
+    """
+
+    rows: Rows
+    places: Places
+    signals: Signals
+    scores: Floats
+    confidence: Floats
+    fusion: Fusion
+
+    def reasons(self) -> Callable[[int], tuple[Reason, ...]]:
+        """Tells of a place of this ranking why the memory there was found, best rank first."""
+        columns = {channel: getattr(self.signals, channel) for channel in CHANNELS}
+        ranks = {channel: _ranks(column) for channel, column in columns.items() if column.any()}
+
+        def reasons(place: int) -> tuple[Reason, ...]:
+            found = [
+                Reason(channel, int(each[place]), float(columns[channel][place]))
+                for channel, each in ranks.items()
+                if columns[channel][place] > 0
+            ]
+            return tuple(sorted(found, key=lambda reason: reason.rank))
+
+        return reasons
+
+
+def _ranks(column: Floats) -> npt.NDArray[np.int64]:
+    """Which place each value has among all, from 1; equal ones share the better place."""
+    import numpy as np
+
+    return len(column) - np.searchsorted(np.sort(column), column, side="right") + 1
+
+
+def rank(
+    question: Question, rows: Rows, seen: Visible, index: WordIndex, tokens: Tokens, fusions: Fusions, effort: Effort
+) -> Ranked:
+    """Weigh a bank's memories against a question.
+
+    Args:
+        rows: the bank.
+        seen: what may be found.
+        tokens: gives the token vectors of memories for the second look.
+        fusions: what makes scores of signals.
+
+    Raises:
+        StorageError: the bank cannot be read.
+    """
+    import numpy as np
+
+    words = word_scores(index, rows, question, seen.rows, seen.documents, effort.depth)
+    meaning = meaning_scores(rows, question, seen.rows)
+    time = time_scores(rows, question.time.frames, seen.rows)
+    places = candidates(rows, words, meaning, time, seen.rows, effort.depth)
+    found = signals(rows, places, question, seen.rows, words, meaning, time)
+    fusion = fusions.words if question.vectors is None else fusions.meaning
+    scores = fusion.weights.score(found)
+    sure = fusion.confidence.of(found)
+    if question.encoded is not None and effort.second_look:
+        look = np.argsort(-scores, kind="stable")[: effort.second_look]
+        compared = _compare(question, rows.memories[places[look]], tokens)
+        if compared.any():
+            column = np.zeros(len(places))
+            column[look] = compared
+            found, fusion = found.with_tokens(column), fusions.tokens
+            # Those that were not looked at stay behind those that were, in their order.
+            behind = scores - scores.max(initial=0.0) - 1e3
+            scores = np.where(column > 0, fusion.weights.score(found), behind)
+            sure = np.where(column > 0, fusion.confidence.of(found), sure)
+    order = np.argsort(-scores, kind="stable")
+    return Ranked(rows, places[order], found.take(order), scores[order], sure[order], fusion)
+
+
+def rerank(
+    ranked: Ranked, question: str, reranker: Reranker, fetch: Callable[[Collection[int]], Mapping[int, Memory]]
+) -> Ranked:
+    """Put the best in the order of a reranker. The scores stay a falling row: theirs are of another unit."""
+    import numpy as np
+
+    look = ranked.places[:RERANKED]
+    memories = fetch(ranked.rows.memories[look].tolist())
+    there = [place for place, row in enumerate(look) if int(ranked.rows.memories[row]) in memories]
+    judged = reranker(question, [memories[int(ranked.rows.memories[look[place]])].text for place in there])
+    order = np.arange(len(ranked.places))
+    order[there] = np.array(there, np.int64)[np.argsort(-np.asarray(judged, np.float64), kind="stable")]
+    return replace(
+        ranked, places=ranked.places[order], signals=ranked.signals.take(order), confidence=ranked.confidence[order]
+    )
+
+
+def _compare(question: Question, memories: npt.NDArray[np.int64], tokens: Tokens) -> Floats:
+    import numpy as np
+
+    kept = tokens(memories.tolist())
+    assert question.encoded is not None and question.weights is not None  # noqa: S101 - it has tokens
+    each = [kept.get(memory, b"") for memory in memories.tolist()]
+    return late_interaction(question.encoded, question.weights, each).astype(np.float64)

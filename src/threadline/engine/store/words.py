@@ -1,0 +1,384 @@
+"""The word index of a bank: Tantivy, in a folder beside its `memory.db`, behind that by what it has not read yet.
+
+Everything in it is derived. It follows the store by two numbers, the newest memory it holds and the generation up to
+which it has dropped what went away; where it is missing, damaged or of an older analysis it is made anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import threading
+import time
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from threadline.database import private_directory
+from threadline.engine.models.gate import GATE
+from threadline.engine.terms import ANALYSIS, MAX_TERMS, identifiers, index_terms
+from threadline.errors import StorageBusyError, StorageCorruptError, StorageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import tantivy
+
+#: How many memories are indexed in one slice of background work: about 50 ms.
+SLICE = 1_000
+
+#: An identifier said as a whole counts as this many times one of its words.
+_WHOLE = 2.0
+
+# One thread with the smallest memory the library takes.
+_MEMORY = 15_000_000
+_LOCK_SECONDS = 30.0
+_POLL_SECONDS = 0.005
+_STATE = "threadline.json"
+
+
+class Source(Protocol):
+    """Where the index reads what it indexes."""
+
+    def state(self) -> State:
+        """How far the store is."""
+
+    def texts(self, after: int, limit: int) -> list[tuple[int, int, str]]:
+        """Memories newer than `after`, oldest first: id, document, text."""
+
+    def gone(self, generation: int) -> list[int]:
+        """The memories that went away after this generation."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How far a store is.
+
+    Attributes:
+        generation: grows whenever memories go away.
+        complete_since: what went away is known since this generation.
+        newest: the id of the newest memory.
+        serving: the model whose vectors are searched; empty when there are none.
+    """
+
+    generation: int
+    complete_since: int
+    newest: int
+    serving: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Memories that hold words of a query, best first.
+
+    Attributes:
+        memories: their ids, shape (n,).
+        scores: BM25 (Robertson and Zaragoza, 2009), as a share of what the query's terms weigh together.
+        whole: whether nothing else holds any of the words.
+    """
+
+    memories: npt.NDArray[np.int64]
+    scores: npt.NDArray[np.float32]
+    whole: bool
+
+
+class WordIndex:
+    """The index of one bank. Any thread may use it, and several processes may.
+
+    Args:
+        folder: where it is, made when missing.
+        source: the store it follows.
+    """
+
+    def __init__(self, folder: Path, source: Source) -> None:
+        self._folder = folder
+        self._source = source
+        self._lock = threading.RLock()
+        self._index: tantivy.Index | None = None
+        self._newest = 0
+        self._generation = 0
+
+    def search(
+        self, terms: Sequence[str], wholes: Sequence[str], documents: Collection[int] | None, limit: int
+    ) -> Found:
+        """The memories with any of the terms, best first, as the store has them now.
+
+        Args:
+            terms: stems, as `threadline.engine.terms` gives them.
+            wholes: identifiers that are to be found as they stand.
+            documents: only memories of these; None for all.
+            limit: the most that are returned.
+
+        Raises:
+            StorageError: the index cannot be written or read.
+        """
+        try:
+            return self._search(terms, wholes, documents, limit)
+        except StorageCorruptError:
+            self._discard()
+            return self._search(terms, wholes, documents, limit)
+
+    def rarity(self, terms: Sequence[str]) -> list[float]:
+        """The inverse document frequency of each term."""
+        with self._errors():
+            searcher = self._opened().searcher()
+            return [_rarity(searcher, term) for term in terms]
+
+    def behind(self) -> int:
+        """About how many memories are not indexed yet."""
+        with self._lock, self._errors():
+            self._opened()
+            return max(0, self._source.state().newest - self._newest)
+
+    def catch_up(self, slices: int | None = None) -> bool:
+        """Index what is new and drop what went away; what cannot be read is made anew.
+
+        Args:
+            slices: at most so many times `SLICE` memories; None: all.
+
+        Returns:
+            Whether it is up to date.
+
+        Raises:
+            StorageError: the index cannot be written.
+        """
+        try:
+            return self._catch_up(slices)
+        except StorageCorruptError:
+            self._discard()
+            return self._catch_up(slices)
+
+    def remake(self) -> None:
+        """Make all of it anew, leaving no byte of what went away.
+
+        Raises:
+            StorageError: the index cannot be written.
+        """
+        with self._lock:
+            try:
+                self._remake()
+            except StorageCorruptError:
+                self._discard()
+                self._remake()
+
+    def remove(self) -> None:
+        """Delete it from the disk."""
+        with self._lock:
+            self._index = None
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def close(self) -> None:
+        """Let go of its files. The next use opens them again."""
+        with self._lock:
+            self._index = None
+
+    def _search(
+        self, terms: Sequence[str], wholes: Sequence[str], documents: Collection[int] | None, limit: int
+    ) -> Found:
+        import numpy as np
+
+        self._catch_up(None)
+        with self._errors():
+            searcher = self._opened().searcher()
+            asked, weight = self._query(searcher, terms, wholes, documents)
+            hits = searcher.search(asked, limit, count=False).hits if weight else []
+            ids = searcher.fast_field_values("memory", [address for _, address in hits])
+        scores = np.array([score for score, _ in hits], np.float32) / (weight or 1)
+        return Found(np.array(ids, np.int64), scores, len(hits) < limit)
+
+    def _is_current(self, state: State) -> bool:
+        return self._generation == state.generation and self._newest >= state.newest
+
+    def _catch_up(self, slices: int | None) -> bool:
+        with self._lock:
+            state = self._source.state()
+            with self._errors():
+                self._opened()
+            if self._is_current(state):
+                return True
+            return self._write(state, slices)
+
+    def _remake(self) -> None:
+        self._write(self._source.state(), None, anew=True)
+        with self._writer() as writer:  # what readers held until now is free to go
+            writer.garbage_collect_files()
+
+    def _discard(self) -> None:
+        """Throw away what cannot be read."""
+        with self._lock:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self.close()
+
+    def _write(self, state: State, slices: int | None, *, anew: bool = False) -> bool:
+        with self._writer() as writer:
+            self._look()  # another process may have written since
+            if anew or self._generation < state.complete_since:
+                writer.delete_all_documents()
+                self._newest = 0
+            else:
+                self._drop(writer, self._source.gone(self._generation))
+            done = self._add(writer, slices)
+            writer.commit()
+            self._remember(state.generation)
+            writer.wait_merging_threads()
+        self._look()
+        return done and self._is_current(self._source.state())
+
+    def _add(self, writer: tantivy.IndexWriter, slices: int | None) -> bool:
+        import tantivy
+
+        while slices is None or slices > 0:
+            rows = self._source.texts(self._newest, SLICE)
+            for memory, document, text in rows:
+                entry = tantivy.Document()
+                entry.add_unsigned("memory", memory)
+                entry.add_unsigned("document", document)
+                entry.add_text("terms", " ".join(index_terms(text)))
+                entry.add_text("wholes", " ".join(identifiers(text)))
+                writer.add_document(entry)
+                self._newest = memory
+            if not rows:
+                return True
+            slices = None if slices is None else slices - 1
+        return False
+
+    def _drop(self, writer: tantivy.IndexWriter, memories: Sequence[int]) -> None:
+        import tantivy
+
+        schema = self._opened().schema
+        for start in range(0, len(memories), SLICE):
+            some = list(memories[start : start + SLICE])
+            # By a query: a term made of an int of Python's is a signed one, and finds nothing in this field.
+            writer.delete_documents_by_query(tantivy.Query.term_set_query(schema, "memory", some))
+
+    def _query(
+        self, searcher: tantivy.Searcher, terms: Sequence[str], wholes: Sequence[str], documents: Collection[int] | None
+    ) -> tuple[tantivy.Query, float]:
+        """What to ask, and what its terms weigh together."""
+        import tantivy
+
+        ask, schema = tantivy.Query, self._opened().schema
+        weight = sum(_rarity(searcher, term) for term in terms)
+        either = [(tantivy.Occur.Should, ask.term_query(schema, "terms", term, "freq")) for term in terms]
+        for whole in wholes[:MAX_TERMS]:
+            query = ask.term_query(schema, "wholes", whole, "basic")
+            either.append((tantivy.Occur.Should, ask.boost_query(query, _WHOLE)))
+        asked = ask.boolean_query(either)
+        if documents is not None:
+            among = ask.const_score_query(ask.term_set_query(schema, "document", list(documents)), 0.0)
+            asked = ask.boolean_query([(tantivy.Occur.Must, asked), (tantivy.Occur.Must, among)])
+        return asked, weight
+
+    def _opened(self) -> tantivy.Index:
+        with self._lock:
+            if self._index is None:
+                try:
+                    return self._open()
+                except ValueError:  # nothing in it is worth mending
+                    shutil.rmtree(self._folder, ignore_errors=True)
+                    return self._open()
+            return self._index
+
+    def _open(self) -> tantivy.Index:
+        private_directory(self._folder)
+        self._index = _open(self._folder)
+        _keep_private(self._folder)
+        self._look()
+        return self._index
+
+    def _look(self) -> None:
+        """See what the index holds, also what another process wrote."""
+        import tantivy
+
+        index = self._opened()
+        index.reload()
+        searcher = index.searcher()
+        newest = searcher.search(tantivy.Query.all_query(), 1, count=False, order_by_field="memory").hits
+        self._newest = int(searcher.fast_field_values("memory", [newest[0][1]])[0] or 0) if newest else 0
+        self._generation = _remembered(self._folder / _STATE)
+
+    def _remember(self, generation: int) -> None:
+        """After the commit: to drop once more what is dropped already does no harm."""
+        written = self._folder / f"{_STATE}.new"
+        written.write_text(json.dumps({"analysis": ANALYSIS, "generation": generation}), "utf-8")
+        written.replace(self._folder / _STATE)
+        _keep_private(self._folder)
+
+    @contextlib.contextmanager
+    def _writer(self) -> Iterator[tantivy.IndexWriter]:
+        """The one writer of the index among all processes."""
+        deadline = time.monotonic() + _LOCK_SECONDS
+        with GATE.inside(), self._errors():
+            index = self._opened()
+            while True:
+                try:
+                    writer = index.writer(_MEMORY, 1)
+                    break
+                except ValueError as error:
+                    if "LockBusy" not in str(error):
+                        raise
+                    if time.monotonic() > deadline:
+                        raise StorageBusyError(
+                            f"Another process is writing the word index {self._folder}; try again."
+                        ) from error
+                threading.Event().wait(_POLL_SECONDS)
+            yield writer
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Tantivy's errors as ours; after one the index is opened afresh."""
+        try:
+            yield
+        except OSError as error:
+            self.close()
+            raise StorageError(f"The word index {self._folder} cannot be used: {error}.") from error
+        except BaseException as error:
+            # Where bytes of a file are others than were written, Rust may panic, which is no `Exception`.
+            if not isinstance(error, ValueError) and type(error).__name__ != "PanicException":
+                raise
+            self.close()
+            raise StorageCorruptError(
+                f"The word index {self._folder} cannot be used ({error}). It holds nothing of its own: delete the "
+                "folder, and it is made again."
+            ) from error
+
+
+def _open(folder: Path) -> tantivy.Index:
+    import tantivy
+
+    builder = tantivy.SchemaBuilder()
+    builder.add_unsigned_field("memory", indexed=True, fast=True)
+    builder.add_unsigned_field("document", indexed=True)
+    builder.add_text_field("terms", tokenizer_name="spaces", index_option="freq")
+    builder.add_text_field("wholes", tokenizer_name="spaces", index_option="basic")
+    index = tantivy.Index(builder.build(), str(folder))
+    spaces = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).build()
+    index.register_tokenizer("spaces", spaces)
+    index.config_reader("manual")
+    return index
+
+
+def _keep_private(folder: Path) -> None:
+    """Nobody else can enter the folder; what is in it is nobody else's either."""
+    for file in folder.iterdir():
+        with contextlib.suppress(FileNotFoundError):  # another process may merge it away meanwhile
+            file.chmod(0o600)
+
+
+def _remembered(path: Path) -> int:
+    """The generation that the index is at; -1 where it has to be made anew."""
+    try:
+        state = json.loads(path.read_text("utf-8"))
+        return int(state["generation"]) if state["analysis"] == ANALYSIS else -1
+    except (OSError, ValueError, KeyError, TypeError):
+        return -1
+
+
+def _rarity(searcher: tantivy.Searcher, term: str) -> float:
+    import math
+
+    holders = searcher.doc_freq("terms", term)
+    count = max(searcher.num_docs, holders)  # among the holders are also those that were dropped
+    return math.log(1 + (count - holders + 0.5) / (holders + 0.5))
