@@ -51,15 +51,25 @@ class Bulk:
         self._chance = np.random.default_rng(1)
         states: list[npt.NDArray[np.float32]] = []
         self._rows: dict[int, int] = {}
-        for text in said():
-            for number, state in zip(encode([text])[0], self._real.encode(text).states, strict=False):
+        talk = said()
+        for text, encoded in zip(talk, self._real.encode(talk), strict=True):
+            for number, state in zip(encode([text])[0], encoded.states, strict=False):
                 if number not in self._rows:
                     self._rows[number] = len(states)
                     states.append(state)
         self._states = np.stack(states)
 
-    def encode(self, text: str) -> Encoded:
-        """A text as the model might read it."""
+    def encode(self, texts: Sequence[str]) -> list[Encoded]:
+        """Texts as the model might read them."""
+        return [self._encode(text) for text in texts]
+
+    def embed(self, texts: Sequence[str]) -> Any:
+        """The vectors of texts."""
+        import numpy as np
+
+        return np.stack([encoded.vector for encoded in self.encode(texts)])
+
+    def _encode(self, text: str) -> Encoded:
         import numpy as np
 
         from threadline.engine.late import Encoded
@@ -71,12 +81,6 @@ class Bulk:
         noise = self._chance.standard_normal(self.dimensions, np.float32)
         vector = vector / (np.linalg.norm(vector) or 1) + _NOISE * noise / np.linalg.norm(noise)
         return Encoded(vector / np.linalg.norm(vector), states, written(numbers))
-
-    def embed(self, texts: Sequence[str]) -> Any:
-        """The vectors of texts."""
-        import numpy as np
-
-        return np.stack([self.encode(text).vector for text in texts])
 
 
 def tags_of(session: int) -> list[str]:

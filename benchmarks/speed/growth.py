@@ -145,7 +145,7 @@ def _told(axes: _Axes, name: str, size: float, time: float, place: tuple[float, 
     if size >= axes.sizes[-1] * 0.999:
         x, y = x + 12, y + 4
     elif name == "p50":
-        x, y = x + 6, y + 17
+        x, y = x + 13, y + 15
     elif size > axes.sizes[0]:
         x, y, anchor = x - 6, y - 8, "end"
     else:

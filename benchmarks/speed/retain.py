@@ -96,7 +96,7 @@ def engine(embedder: str, together: str) -> dict[str, Any]:
     model = None if embedder == "none" else MiniLM()
     bank = banks.Bank(folder, model)
     if model is not None:
-        model.encode("warm up")
+        model.encode(["warm up"])
     batches = list(_batches(count, size))
     watch.over(MiniLM, "encode", "embedding")
     watch.over(banks, "prepare", "preparing")

@@ -33,6 +33,10 @@ class TagFilter:
         """The condition as JSON, in the form of a Hindsight server's tag groups."""
         raise NotImplementedError
 
+    def needed(self) -> frozenset[str] | None:
+        """Tags of which a document must carry at least one to pass; None where one may pass without any of them."""
+        return None
+
 
 @dataclass(frozen=True, init=False)
 class Tags(TagFilter):
@@ -72,6 +76,10 @@ class Tags(TagFilter):
         """The condition as JSON."""
         return {"tags": sorted(self.names), "match": self.match}
 
+    def needed(self) -> frozenset[str] | None:
+        """Its tags, where untagged documents do not pass."""
+        return self.names if self.names and self.match in ("any_strict", "all_strict", "exact") else None
+
 
 @dataclass(frozen=True)
 class AllOf(TagFilter):
@@ -87,6 +95,11 @@ class AllOf(TagFilter):
         """The condition as JSON."""
         return {"and": [each.as_group() for each in self.filters]}
 
+    def needed(self) -> frozenset[str] | None:
+        """What the most demanding of its conditions needs."""
+        needed = [tags for tags in (each.needed() for each in self.filters) if tags is not None]
+        return min(needed, key=len, default=None)
+
 
 @dataclass(frozen=True)
 class AnyOf(TagFilter):
@@ -101,6 +114,12 @@ class AnyOf(TagFilter):
     def as_group(self) -> dict[str, Any]:
         """The condition as JSON."""
         return {"or": [each.as_group() for each in self.filters]}
+
+    def needed(self) -> frozenset[str] | None:
+        """What all of its conditions need together."""
+        needed = [each.needed() for each in self.filters]
+        known = [tags for tags in needed if tags is not None]
+        return frozenset().union(*known) if len(known) == len(needed) else None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from threadline.backends.base import Backend, BankFigures
 from threadline.backends.hindsight.wire import Wire
-from threadline.documents import Batch, Query, Recalled, Reflection, Removal
+from threadline.documents import Batch, Explained, Query, Recalled, Reflection, Removal, Wanted
 
 from .road import Road
 
@@ -54,6 +54,12 @@ class WatchedBackend:
 
     def reflect(self, bank: str, query: Query) -> Reflection:
         return self._inner.reflect(bank, query)
+
+    def explain(self, bank: str, query: Query, wanted: Wanted | None = None) -> list[Explained]:
+        return self._inner.explain(bank, query, wanted)
+
+    def upkeep(self, bank: str) -> bool:
+        return self._inner.upkeep(bank)
 
     def rebuild(self, bank: str) -> int:
         return self._inner.rebuild(bank)

@@ -9,11 +9,13 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from threadline.engine.tongues import is_function_word, tongue
+
 if TYPE_CHECKING:
     from Stemmer import Stemmer
 
 #: Grows whenever the same text gives other terms: a word index of another number is made anew.
-ANALYSIS = 1
+ANALYSIS = 2
 
 #: Of a query longer than this many characters, the first and the last half are read.
 MAX_QUERY = 4_096
@@ -51,13 +53,17 @@ _ASCII_WORD = re.compile("[a-z0-9]+")
 
 # What people write with signs in the middle and mean as one: ERR_CONN_42, /etc/hosts, v1.2.3, ann@example.org.
 _IDENTIFIER = re.compile(r"[^\s\"'`<>()\[\]{},;|]+")
-_SIGNS = re.compile(r"[\w\d][._/@:\\+#=~-]+[\w\d]|^[/~.@#]+\w")
+_SIGNS = re.compile(r"[\w\d][._/@:\\+#=~-]+[\w\d]|^[/~.@#]*[/~@#]\w|^\.\w")
 _HINT = re.compile(r"[._/@:\\+#=~-]\w")  # what has none of these has no identifier: most of what people say
 _EDGES = ".:-=!?…\u201c\u201d"
+_OPENS = _EDGES.replace(".", "")
 
-# The stemmer (Porter, 2001) of each script; Latin script is taken for English, whose endings are the tamest.
+# The stemmer (Porter, 2001) of each script. Latin script is taken for English, whose endings are the tamest; where a
+# text shows that it is in another language of that script, the stems of that are there besides. A question and what
+# answers it so meet in one of the two, also where only one of them is long enough to show its language.
+_LATIN = re.compile("[a-z]")
 _STEMMERS = (
-    ("english", re.compile("[a-z]")),
+    ("english", _LATIN),
     ("russian", re.compile("[\u0400-\u04ff]")),
     ("greek", re.compile("[\u0370-\u03ff]")),
     ("arabic", re.compile("[\u0600-\u06ff]")),
@@ -69,21 +75,23 @@ _STEMMERS = (
 
 def index_terms(text: str) -> list[str]:
     """The terms of a text in their order, each as often as it is said."""
-    return list(_terms(words(text), whole=True))
+    said = words(text)
+    return list(_terms(said, tongue(said), whole=True))
 
 
 def query_terms(query: str) -> list[str]:
     """The different terms of a query, at most `MAX_TERMS`; stop words are left out when anything else is there."""
     said = words(query)
-    telling = [word for word in said if word not in STOP_WORDS]
-    return list(dict.fromkeys(_terms(telling or said, whole=False)))[:MAX_TERMS]
+    language = tongue(said)
+    telling = [word for word in said if word not in STOP_WORDS and not is_function_word(word, language)]
+    return list(dict.fromkeys(_terms(telling or said, language, whole=False)))[:MAX_TERMS]
 
 
 def identifiers(text: str) -> list[str]:
     """What has signs within it and is meant as one thing, such as a path, a version or an error code."""
     if not _HINT.search(text):
         return []
-    found = (match[0].strip(_EDGES) for match in _IDENTIFIER.finditer(text))
+    found = (match[0].lstrip(_OPENS).rstrip(_EDGES) for match in _IDENTIFIER.finditer(text))
     return [each.casefold()[:MAX_TERM] for each in found if _SIGNS.search(each)]
 
 
@@ -114,11 +122,11 @@ def words(text: str) -> list[str]:
     return unicodedata.normalize("NFKC", plain.lower()).translate(_LETTERS).split()
 
 
-def _terms(said: Sequence[str], *, whole: bool) -> Iterator[str]:
+def _terms(said: Sequence[str], language: str, *, whole: bool) -> Iterator[str]:
     """Stems and pairs of characters. The index holds single characters too, for a query may be just one."""
     for word in said:
         if word.isascii() or not _UNSPACED.search(word):
-            yield _stem(word)
+            yield from _stems(word, language)
         else:
             for place, run in enumerate(_UNSPACED.split(word)):
                 if place % 2 == 0:
@@ -133,6 +141,14 @@ def _pairs(run: str, *, whole: bool) -> Iterator[str]:
         yield from run
     for one, other in itertools.pairwise(run):
         yield one + other
+
+
+def _stems(word: str, language: str) -> tuple[str, ...]:
+    stem = _stem(word)
+    if language == "english" or not _LATIN.search(word):
+        return (stem,)
+    own = _stemmer(language).stemWord(word)[:MAX_TERM]
+    return (stem,) if own == stem else (stem, own)
 
 
 @functools.lru_cache(maxsize=65_536)
@@ -151,10 +167,10 @@ def _stemmer(language: str) -> Stemmer:
     return Stemmer(language)
 
 
-class _Accents(dict[int, int | None]):
+class _Accents(dict[int, int | str | None]):
     """Drops the accents of Latin, Greek and Cyrillic letters. Marks of other scripts are letters of their words."""
 
-    def __missing__(self, code: int) -> int | None:
+    def __missing__(self, code: int) -> int | str | None:
         self[code] = None if 0x300 <= code <= 0x36F else code
         return self[code]
 
@@ -168,5 +184,7 @@ class _Letters(dict[int, int]):
         return self[code]
 
 
-_ACCENTS = _Accents()
+# Letters that Unicode takes apart no further, as people write them where a keyboard lacks them.
+_PLAIN = {"ß": "ss", "ẞ": "SS", "œ": "oe", "Œ": "OE", "æ": "ae", "Æ": "AE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L"}
+_ACCENTS = _Accents({ord(letter): plain for letter, plain in _PLAIN.items()})
 _LETTERS = _Letters()

@@ -62,8 +62,8 @@ class Encoder(Protocol):
     Apart from that one so that to ask whether an embedder is one touches none of its attributes.
     """
 
-    def encode(self, text: str) -> Encoded:
-        """Embed a text to be remembered; its vector is that of `embed`.
+    def encode(self, texts: Sequence[str]) -> list[Encoded]:
+        """Embed texts to be remembered; their vectors are those of `embed`.
 
         Raises:
             EmbedderError: the model cannot be loaded or run.

@@ -89,8 +89,7 @@ class Batched(ABC):
         closings = self._closings
         rows = [np.zeros((0, self.dimensions), np.float32)] if not texts else []
         for start in range(0, len(texts), self._batch_size):
-            if closings != self._closings:
-                raise ClosedError("The embedder was closed in the middle of a text; what it was for is tried again.")
+            self._check_open(closings)
             some = [self._document_prefix + text for text in texts[start : start + self._batch_size]]
             rows.append(self._checked(self._rows(some, query=False), len(some)))
         return np.concatenate(rows)
@@ -111,6 +110,10 @@ class Batched(ABC):
         self._closings += 1
         self._questions.clear()
         self._release()
+
+    def _check_open(self, closings: int) -> None:
+        if closings != self._closings:
+            raise ClosedError("The embedder was closed in the middle of a text; what it was for is tried again.")
 
     @abstractmethod
     def _rows(self, texts: list[str], *, query: bool) -> npt.NDArray[np.float32]:

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+NAME = "all-MiniLM-L6-v2-int8"
+#: The same vectors in a bank from before it kept tokens, too.
+OLDER_NAME = f"{NAME} without tokens"
+
 MAX_TOKENS = 256
 _SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
 _CLS, _SEP = 101, 102
@@ -40,25 +44,29 @@ class MiniLM(Batched):
 
     Args:
         path: the model file; None is the installed package's.
+        name: what its vectors are stored under.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | None = None, name: str = NAME) -> None:
         # One text a run. Within a batch the scale that activations are rounded by is the whole batch's, so a
         # vector would depend on its neighbours and not come out the same from a rebuild; nor is it faster.
-        super().__init__("all-MiniLM-L6-v2-int8", 384, batch_size=1)
+        super().__init__(name, 384, batch_size=1)
         self._model: Shared[Any] = Shared(("minilm", path), lambda: _load(path or _installed()))
         self._encoded: Questions[Encoded] = Questions()
 
-    def encode(self, text: str) -> Encoded:
-        """Embed a text and show its tokens; of both the first 254 count.
+    def encode(self, texts: Sequence[str]) -> list[Encoded]:
+        """Embed texts and show their tokens; of each the first 254 count.
 
         Raises:
             EmbedderError: the model is missing, altered or does not run.
-            ClosedError: the interpreter is ending.
+            ClosedError: it was closed in the middle, or the interpreter is ending.
         """
-        tokens, states = self._read(text)
-        vector = self._checked(states.mean(axis=0, keepdims=True), 1)[0]
-        return Encoded(vector, unit(states[1:-1]), written(tokens))
+        closings = self._closings
+        encoded = []
+        for text in texts:
+            self._check_open(closings)
+            encoded.append(self._encode(text))
+        return encoded
 
     def encode_query(self, text: str) -> Encoded:
         """Embed a question and show its tokens. The last 256 questions are remembered.
@@ -67,7 +75,12 @@ class MiniLM(Batched):
             EmbedderError: the model is missing, altered or does not run.
             ClosedError: the interpreter is ending.
         """
-        return self._encoded.get(text, lambda: self.encode(text))
+        return self._encoded.get(text, lambda: self._encode(text))
+
+    def _encode(self, text: str) -> Encoded:
+        tokens, states = self._read(text)
+        vector = self._checked(states.mean(axis=0, keepdims=True), 1)[0]
+        return Encoded(vector, unit(states[1:-1]), written(tokens))
 
     def _rows(self, texts: list[str], *, query: bool) -> npt.NDArray[np.float32]:  # noqa: ARG002 - both are alike
         import numpy as np

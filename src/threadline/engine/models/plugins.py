@@ -69,6 +69,10 @@ def reopen_embedder(vectors: str) -> Embedder | None:
 
     Where it gives None, older vectors are not used while new ones are made.
     """
+    from threadline.engine.models.minilm import OLDER_NAME, MiniLM
+
+    if vectors == OLDER_NAME:
+        return MiniLM(name=OLDER_NAME)
     for name in ("minilm", "static"):
         try:
             embedder = open_embedder(name, {})

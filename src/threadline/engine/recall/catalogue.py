@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from threadline.engine.roles import person, side
 from threadline.engine.store.base import Row, Store
-from threadline.engine.vectors import stack
+from threadline.engine.vectors import lengths, stack
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,6 +40,7 @@ class Rows:
         lengths: tokens.
         messages: which message a memory is a piece of, counted from 0 in the order they came.
         vectors: int8, shape (memories, dimensions); a memory without one has zeros.
+        norms: the length of each vector; 1 for one of zeros.
         starts: the first row of each message, and the number of rows behind the last.
         before, after: the message next to each message in its document, or `NONE`.
         names: of those who speak.
@@ -54,6 +55,7 @@ class Rows:
     lengths: Ints
     messages: Ints
     vectors: Vectors
+    norms: npt.NDArray[np.float32]
     starts: Ints
     before: Ints
     after: Ints
@@ -120,30 +122,36 @@ class _Columns:
 
         self.dimensions = dimensions
         self._length = 0
-        self._count = 0
-        self._passage = 0
-        self._last: dict[int, int] = {}
+        self._count = 0  # of messages
+        self._passage = 0  # the last one
+        self._last: dict[int, int] = {}  # document -> its last message
         self._names: dict[str, int] = {}
         kinds = (np.int64, np.int64, np.int64, np.int32, np.int32, np.float64, np.int32, np.int32)
         self._each: list[npt.NDArray[Any]] = [np.zeros(_FIRST_CAPACITY, kind) for kind in kinds]
         self._vectors = np.zeros((_FIRST_CAPACITY, dimensions), np.int8)
+        self._norms = np.ones(_FIRST_CAPACITY, np.float32)
         self._links = [np.zeros(_FIRST_CAPACITY, np.int32) for _ in range(3)]
 
-    def extend(self, rows: Sequence[Row], vectors: Iterable[tuple[int, bytes]]) -> None:
+    def extend(self, rows: Sequence[Row], vectors: Sequence[tuple[int, bytes]]) -> None:
         import numpy as np
 
         start, end = self._length, self._length + len(rows)
         self._reserve(end)
         added = slice(start, end)
-        for column, values in zip(self._each, self._values(rows), strict=True):
-            column[added] = values
-        embedded = list(vectors)
-        if embedded:
-            places = np.searchsorted(self._each[0][added], [memory for memory, _ in embedded])
-            held = np.minimum(places, len(rows) - 1)
-            fits = self._each[0][added][held] == [memory for memory, _ in embedded]
-            matrix = stack([vector for _, vector in embedded], self.dimensions)
-            self._vectors[start + held[fits]] = matrix[fits]
+        ids, passages, documents, turns, roles, speakers, said_at, tokens = zip(*rows, strict=True)
+        sides = [side(role) for role in roles]
+        people = [self._speaker(name) for name in speakers]
+        messages = self._tie(start, np.array(passages), np.array(documents))
+        values = (ids, documents, turns, sides, people, said_at, tokens, messages)
+        for column, each in zip(self._each, values, strict=True):
+            column[added] = each
+        if vectors:
+            owners, blobs = zip(*vectors, strict=True)
+            held = np.minimum(np.searchsorted(ids, owners), len(rows) - 1)
+            fits = np.array(ids)[held] == np.array(owners)
+            matrix = stack(blobs, self.dimensions)[fits]
+            self._vectors[start + held[fits]] = matrix
+            self._norms[start + held[fits]] = lengths(matrix)
         self._length = end
 
     def drop(self, memories: Sequence[int]) -> None:
@@ -155,68 +163,53 @@ class _Columns:
         if len(kept) == end:
             return
         self._each = [column[:end][kept] for column in self._each]
-        self._vectors = self._vectors[:end][kept]
+        self._vectors, self._norms = self._vectors[:end][kept], self._norms[:end][kept]
         self._length = len(kept)
-        self._link()
+        self._links = [np.zeros(len(kept) + 1, np.int32) for _ in range(3)]
+        self._count, self._last = 0, {}
+        if len(kept):  # a message's number is as good as its passage's to tie those of a document together
+            numbers = self._each[-1].astype(np.int64) + 1
+            passage, self._passage = self._passage, 0
+            self._each[-1] = self._tie(0, numbers, self._each[1])
+            self._passage = passage
 
     def view(self) -> Rows:
         end, count = self._length, self._count
         starts, before, after = self._links
         columns: list[Any] = [column[:end] for column in self._each]
-        columns += [self._vectors[:end], starts[: count + 1], before[:count], after[:count]]
+        columns += [self._vectors[:end], self._norms[:end], starts[: count + 1], before[:count], after[:count]]
         return Rows(*columns, list(self._names))  # type: ignore[call-arg]  # mypy counts a list of any length as one
-
-    def _values(self, rows: Sequence[Row]) -> list[Sequence[float]]:
-        return [
-            [row.memory for row in rows],
-            [row.document for row in rows],
-            [row.turn for row in rows],
-            [side(row.role) for row in rows],
-            [self._speaker(row.speaker) for row in rows],
-            [row.said_at for row in rows],
-            [row.tokens for row in rows],
-            [self._message(self._length + place, row) for place, row in enumerate(rows)],
-        ]
 
     def _speaker(self, name: str | None) -> int:
         known = person(name)
         return NONE if known is None else self._names.setdefault(known, len(self._names))
 
-    def _message(self, place: int, row: Row) -> int:
-        if row.passage != self._passage:
-            self._passage = row.passage
-            self._begin(place, row.document)
-        self._links[0][self._count] = place + 1
-        return self._count - 1
-
-    def _begin(self, place: int, document: int) -> None:
-        starts, before, after = self._links
-        number = self._count
-        earlier = self._last.get(document, NONE)
-        starts[number], before[number], after[number] = place, earlier, NONE
-        if earlier != NONE:
-            after[earlier] = number
-        self._last[document] = number
-        self._count += 1
-
-    def _link(self) -> None:
-        """Number the messages anew and tie those of a document together."""
+    def _tie(self, start: int, passages: Longs, documents: Longs) -> Ints:
+        """Number the messages of new rows and tie each to those before and after it in its document."""
         import numpy as np
 
-        _, documents, *_, messages = self._each
-        first = np.flatnonzero(np.diff(messages, prepend=NONE))
-        count = len(first)
+        begins = np.diff(passages, prepend=self._passage) != 0
+        first = np.flatnonzero(begins)
+        count, numbers = self._count, self._count + np.arange(len(first))
+        starts, before, after = self._links
+        starts[numbers] = start + first
+        starts[count + len(first)] = start + len(passages)
         owners = documents[first]
         order = np.argsort(owners, kind="stable")
-        follows = owners[order][1:] == owners[order][:-1]
-        before, after = np.full((2, count + 2), NONE, np.int32)
-        before[order[1:][follows]] = order[:-1][follows]
-        after[order[:-1][follows]] = order[1:][follows]
-        starts = np.concatenate([first, [len(messages)], [0]]).astype(np.int32)
-        self._each[-1] = np.cumsum(np.isin(np.arange(len(messages)), first)).astype(np.int32) - 1
-        self._links = [starts, before, after]
-        self._count = count
-        self._last = {int(owner): int(place) for place, owner in enumerate(owners)}
+        follows = np.flatnonzero(np.diff(owners[order]) == 0)
+        before[numbers], after[numbers] = NONE, NONE
+        before[numbers[order[follows + 1]]] = numbers[order[follows]]
+        after[numbers[order[follows]]] = numbers[order[follows + 1]]
+        leads = np.delete(order, follows + 1)
+        for place in leads.tolist():
+            earlier = self._last.get(int(owners[place]))
+            if earlier is not None:
+                before[numbers[place]], after[earlier] = earlier, numbers[place]
+        for place in np.delete(order, follows).tolist():
+            self._last[int(owners[place])] = int(numbers[place])
+        self._count = count + len(first)
+        self._passage = int(passages[-1])
+        return np.asarray(count - 1 + np.cumsum(begins), np.int32)
 
     def _reserve(self, length: int) -> None:
         import numpy as np
@@ -226,6 +219,7 @@ class _Columns:
             more = max(length, 2 * capacity) - capacity
             self._each = [np.concatenate([column, np.zeros(more, column.dtype)]) for column in self._each]
             self._vectors = np.concatenate([self._vectors, np.zeros((more, self.dimensions), np.int8)])
+            self._norms = np.concatenate([self._norms, np.ones(more, np.float32)])
         links = len(self._links[0])
         needed = self._count + (length - self._length) + 1
         if needed > links:

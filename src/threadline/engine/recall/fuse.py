@@ -61,7 +61,7 @@ class Confidence:
         import numpy as np
 
         logits = self.words * signals.words + self.meaning * signals.meaning + self.tokens * signals.tokens + self.bias
-        return np.asarray(1 / (1 + np.exp(-logits)))
+        return np.asarray(1 / (1 + np.exp(np.clip(-logits, -50, 50))))
 
 
 @dataclass(frozen=True, slots=True)

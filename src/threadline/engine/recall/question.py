@@ -103,8 +103,9 @@ def _embed(text: str, names: list[str], embedder: Embedder) -> _Embedded:
     return _Embedded(quantise(vectors), encoded, token_weights(encoded, known))
 
 
-def asks_about(question: Question, rows: Rows) -> npt.NDArray[np.bool_]:
-    """Whether each row was said by somebody whom the question names."""
+def asks_about(question: Question, rows: Rows, places: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Whether the memory of each place was said by somebody whom the question names."""
     import numpy as np
 
-    return np.asarray(np.isin(rows.speakers, question.speakers) & (rows.speakers != NONE))
+    speakers = rows.speakers[places]
+    return np.asarray(np.isin(speakers, question.speakers) & (speakers != NONE))

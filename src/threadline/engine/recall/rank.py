@@ -131,29 +131,52 @@ def rank(
     Raises:
         StorageError: the bank cannot be read.
     """
-    import numpy as np
-
     words = word_scores(index, rows, question, seen.rows, seen.documents, effort.depth)
     meaning = meaning_scores(rows, question, seen.rows)
-    time = time_scores(rows, question.time.frames, seen.rows)
+    frames = question.time.frames
+    time = time_scores(rows, frames, seen.rows) if frames else None
     places = candidates(rows, words, meaning, time, seen.rows, effort.depth)
     found = signals(rows, places, question, seen.rows, words, meaning, time)
     fusion = fusions.words if question.vectors is None else fusions.meaning
     scores = fusion.weights.score(found)
-    sure = fusion.confidence.of(found)
-    if question.encoded is not None and effort.second_look:
-        look = np.argsort(-scores, kind="stable")[: effort.second_look]
-        compared = _compare(question, rows.memories[places[look]], tokens)
-        if compared.any():
-            column = np.zeros(len(places))
-            column[look] = compared
-            found, fusion = found.with_tokens(column), fusions.tokens
-            # Those that were not looked at stay behind those that were, in their order.
-            behind = scores - scores.max(initial=0.0) - 1e3
-            scores = np.where(column > 0, fusion.weights.score(found), behind)
-            sure = np.where(column > 0, fusion.confidence.of(found), sure)
-    order = np.argsort(-scores, kind="stable")
-    return Ranked(rows, places[order], found.take(order), scores[order], sure[order], fusion)
+    ranked = _ordered(Ranked(rows, places, found, scores, fusion.confidence.of(found), fusion))
+    if question.encoded is None or not effort.second_look:
+        return ranked
+    return _second_look(ranked, question, tokens, fusions.tokens, effort.second_look)
+
+
+def _ordered(ranked: Ranked) -> Ranked:
+    import numpy as np
+
+    order = np.argsort(-ranked.scores, kind="stable")
+    return Ranked(
+        ranked.rows,
+        ranked.places[order],
+        ranked.signals.take(order),
+        ranked.scores[order],
+        ranked.confidence[order],
+        ranked.fusion,
+    )
+
+
+def _second_look(ranked: Ranked, question: Question, tokens: Tokens, fusion: Fusion, count: int) -> Ranked:
+    """Compare the best token by token, and put them in order anew. The others stay behind them, in their order."""
+    import numpy as np
+
+    compared, known = _compare(question, ranked.rows.memories[ranked.places[:count]], tokens)
+    if not known.any():
+        return ranked
+    # One without tokens, such as the end of a very long message, is taken to fit as well as its meaning lets expect.
+    meaning = ranked.signals.meaning[: len(compared)]
+    usual = compared[known].sum() / max(meaning[known].sum(), 1e-9)
+    column = np.zeros(len(ranked.places))
+    column[: len(compared)] = np.where(known, compared, usual * meaning)
+    signals = ranked.signals.with_tokens(column)
+    scores, confidence = fusion.weights.score(signals), fusion.confidence.of(signals)
+    first, behind = slice(None, len(compared)), slice(len(compared), None)
+    confidence[behind] = ranked.confidence[behind]
+    scores[behind] = scores[first].min() + ranked.scores[behind] - ranked.scores[first].min()
+    return _ordered(Ranked(ranked.rows, ranked.places, signals, scores, confidence, fusion))
 
 
 def rerank(
@@ -173,10 +196,14 @@ def rerank(
     )
 
 
-def _compare(question: Question, memories: npt.NDArray[np.int64], tokens: Tokens) -> Floats:
+def _compare(
+    question: Question, memories: npt.NDArray[np.int64], tokens: Tokens
+) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """How well each memory's tokens fit the question's, and which memories have tokens."""
     import numpy as np
 
     kept = tokens(memories.tolist())
     assert question.encoded is not None and question.weights is not None  # noqa: S101 - it has tokens
     each = [kept.get(memory, b"") for memory in memories.tolist()]
-    return late_interaction(question.encoded, question.weights, each).astype(np.float64)
+    found = late_interaction(question.encoded, question.weights, each).astype(np.float64)
+    return found, np.array([bool(signs) for signs in each], np.bool_)

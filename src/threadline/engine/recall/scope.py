@@ -49,7 +49,7 @@ def _documents(store: Store, query: Query) -> dict[int, int] | None:
     spans = query.scope.documents
     last = None if spans is None else _by_id(store, {name: _last_turn(span) for name, span in spans.items()})
     if query.tags is not None:
-        tagged = [document for document, tags in store.tags().items() if query.tags.passes(tags)]
+        tagged = [each for each, tags in store.tags(query.tags.needed()).items() if query.tags.passes(tags)]
         last = {each: _EVERY_TURN if last is None else last[each] for each in tagged if last is None or each in last}
     return last
 

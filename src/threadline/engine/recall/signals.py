@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    Floats = npt.NDArray[np.float64]
+    Floats = npt.NDArray[np.float32] | npt.NDArray[np.float64]
     Places = npt.NDArray[np.int64]
 
 _DAY = 86_400.0
@@ -74,14 +74,14 @@ def signals(
     seen: npt.NDArray[np.bool_],
     words: Floats,
     meaning: Floats,
-    time: Floats,
+    time: Floats | None,
 ) -> Signals:
     """Compute the signals of candidates.
 
     Args:
         candidates: rows.
         seen: which rows may be seen.
-        words, meaning, time: of every row; 0 for those that must not be seen.
+        words, meaning, time: of every row; 0 for those that must not be seen. No time where none is asked for.
     """
     import numpy as np
 
@@ -92,7 +92,7 @@ def signals(
         words=words[candidates],
         meaning=_nearest(rows, candidates, question, meaning),
         tokens=np.zeros(len(candidates)),
-        speaker=asks_about(question, rows)[candidates].astype(np.float64),
+        speaker=asks_about(question, rows, candidates).astype(np.float64),
         near_words=near_words,
         near_meaning=near_meaning,
         thread=_thread(rows, candidates, words),
@@ -100,7 +100,7 @@ def signals(
         agent=((roles == AGENT) & ~named).astype(np.float64),
         length=np.log1p(rows.lengths[candidates]),
         age=_age(rows, candidates, question, seen),
-        time=time[candidates],
+        time=np.zeros(len(candidates)) if time is None else time[candidates],
     )
 
 
@@ -109,9 +109,9 @@ def _nearest(rows: Rows, candidates: Places, question: Question, meaning: Floats
 
     best = meaning[candidates]
     if question.vectors is not None and len(candidates):
-        matrix = rows.vectors[candidates]
+        matrix, norms = rows.vectors[candidates], rows.norms[candidates]
         for sentence in question.vectors[1:]:
-            best = np.maximum(best, cosines(sentence, matrix))
+            best = np.maximum(best, cosines(sentence, matrix, norms))
     return best
 
 
@@ -124,9 +124,11 @@ def _near(rows: Rows, candidates: Places, scores: Floats) -> Floats:
     beside = np.stack([rows.before[messages], rows.after[messages]])
     beside = np.where(beside < len(rows.before), beside, NONE)
     wanted = np.unique(beside[beside != NONE])
-    best = np.zeros(len(rows.before) + 1)  # the last is that of no message
-    best[wanted] = message_scores(rows, wanted, scores)
-    return np.asarray(best[beside].max(axis=0))
+    if not len(wanted):
+        return np.zeros(len(candidates))
+    best = message_scores(rows, wanted, scores)
+    found = np.where(beside == NONE, 0.0, best[np.minimum(np.searchsorted(wanted, beside), len(wanted) - 1)])
+    return np.asarray(found.max(axis=0))
 
 
 def message_scores(rows: Rows, messages: npt.NDArray[np.int32], scores: Floats) -> Floats:

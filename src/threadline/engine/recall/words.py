@@ -30,7 +30,7 @@ def word_scores(
     seen: npt.NDArray[np.bool_],
     documents: Collection[int] | None,
     depth: int,
-) -> npt.NDArray[np.float64]:
+) -> npt.NDArray[np.float32]:
     """The score of every row, shape (rows,): 0 where it does not match or is not seen.
 
     Args:
@@ -43,7 +43,7 @@ def word_scores(
     """
     import numpy as np
 
-    scores = np.zeros(len(rows))
+    scores = np.zeros(len(rows), np.float32)
     if not question.terms or not len(rows):
         return scores
     within = documents if documents is not None and len(documents) <= _DOCUMENTS else None

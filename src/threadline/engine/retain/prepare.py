@@ -53,9 +53,7 @@ def embeddings(texts: Sequence[str], embedder: Embedder) -> list[Embedding]:
     if not texts:
         return []
     if isinstance(embedder, Encoder):
-        return [
-            Embedding(quantise(encoded.vector).tobytes(), signs(encoded)) for encoded in map(embedder.encode, texts)
-        ]
+        return [Embedding(quantise(each.vector).tobytes(), signs(each)) for each in embedder.encode(texts)]
     return [Embedding(row.tobytes()) for row in quantise(embedder.embed(texts))]
 
 

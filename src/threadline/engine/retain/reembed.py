@@ -57,6 +57,9 @@ class Reembedding:
     def go_on(self) -> bool:
         """Embed for a moment; once everything is, the new vectors serve and the old ones are deleted.
 
+        Also what was stored without a vector while the new ones served already: by a bank of words alone, or by a
+        retain that was under way with the old embedder.
+
         Returns:
             Whether there is more to do.
 
@@ -64,13 +67,16 @@ class Reembedding:
             EmbedderError: the model cannot be loaded or run.
             StorageError: the bank cannot be written.
         """
-        if self._wanted is None or self._store.state().serving == self._wanted.name:
+        if self._wanted is None:
             return False
         until = time.monotonic() + SLICE_SECONDS
         while time.monotonic() < until:
+            state = self._store.state()
             waiting = self._store.unembedded(self._wanted.name, self._reached, _TOGETHER)
             if not waiting:
-                self._store.serve(self._wanted.name)
+                self._reached = max(self._reached, state.newest)
+                if state.serving != self._wanted.name:
+                    self._store.serve(self._wanted.name)
                 return False
             made = embeddings([embedded_text(passage, piece) for _, passage, piece in waiting], self._wanted)
             numbers = [memory for memory, _, _ in waiting]

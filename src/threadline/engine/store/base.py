@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from threadline.documents import Batch, Passage
 from threadline.engine.store.words import State, WordIndex
@@ -62,8 +62,7 @@ class Memory:
     tokens: int
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """Where a memory belongs.
 
     Attributes:
@@ -139,8 +138,8 @@ class Store(Protocol):
     def document_ids(self, names: Collection[str]) -> dict[str, int]:
         """The ids of documents by name; a name that is not here is left out."""
 
-    def tags(self) -> dict[int, frozenset[str]]:
-        """The tags of every document, by its id."""
+    def tags(self, needed: Collection[str] | None = None) -> dict[int, frozenset[str]]:
+        """The tags of every document, or of those that carry one of some tags, by its id."""
 
     def state(self) -> State:
         """How far the store is."""

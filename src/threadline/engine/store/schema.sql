@@ -84,10 +84,18 @@ CREATE TABLE vectors (
     memory INTEGER NOT NULL REFERENCES memories ON DELETE CASCADE,
     model  INTEGER NOT NULL REFERENCES models ON DELETE CASCADE,
     vector BLOB NOT NULL,                              -- int8, the unit vector times 127
-    tokens BLOB,                                       -- a sign bit for each dimension of each telling token
     UNIQUE (model, memory)
 ) STRICT;
 CREATE INDEX vectors_of_memory ON vectors (memory);
+
+-- Apart from the vectors, which are all read at once.
+CREATE TABLE tokens (
+    memory INTEGER NOT NULL REFERENCES memories ON DELETE CASCADE,
+    model  INTEGER NOT NULL REFERENCES models ON DELETE CASCADE,
+    signs  BLOB NOT NULL,                              -- a bit for each dimension of each telling token
+    UNIQUE (model, memory)
+) STRICT;
+CREATE INDEX tokens_of_memory ON tokens (memory);
 
 CREATE TABLE applied (
     key TEXT PRIMARY KEY

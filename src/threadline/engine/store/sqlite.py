@@ -151,13 +151,16 @@ class SqliteStore:
         sql = "SELECT name, id FROM documents WHERE name IN (SELECT value FROM json_each(?))"
         return dict(self.database.rows(sql, (json.dumps(list(names)),)))
 
-    def tags(self) -> dict[int, frozenset[str]]:
-        """The tags of every document, by its id."""
-        sql = """
-            SELECT documents.id, json_group_array(tag) FILTER (WHERE tag IS NOT NULL)
-            FROM documents LEFT JOIN tags ON document = documents.id GROUP BY documents.id
-        """
-        return {document: frozenset(json.loads(tags)) for document, tags in self.database.rows(sql)}
+    def tags(self, needed: Collection[str] | None = None) -> dict[int, frozenset[str]]:
+        """The tags of every document, or of those that carry one of some tags, by its id."""
+        tagged = "SELECT document FROM tags WHERE tag IN (SELECT value FROM json_each(?))"
+        among = "SELECT id FROM documents" if needed is None else tagged
+        bindings = () if needed is None else (json.dumps(list(needed)),)
+        tags: dict[int, set[str]] = {document: set() for (document,) in self.database.rows(among, bindings)}
+        sql = f"SELECT document, tag FROM tags WHERE document IN ({among})"  # noqa: S608 - one of two constants
+        for document, tag in self.database.rows(sql, bindings):
+            tags.setdefault(document, set()).add(tag)
+        return {document: frozenset(each) for document, each in tags.items()}
 
     def state(self) -> State:
         """How far the store is."""
@@ -185,7 +188,7 @@ class SqliteStore:
                 unixepoch(occurred_at, 'subsec'), tokens
             FROM memories JOIN passages ON passages.id = passage WHERE memories.id > ? ORDER BY memories.id LIMIT ?
         """
-        return [Row(*row) for row in self.database.rows(sql, (after, limit))]
+        return list(map(Row._make, self.database.rows(sql, (after, limit))))
 
     def vectors(self, model: str, after: int, limit: int) -> list[tuple[int, bytes]]:
         """The vectors of a model whose memories are newer than `after`, oldest first: memory, vector."""
@@ -198,8 +201,8 @@ class SqliteStore:
     def token_vectors(self, model: str, ids: Collection[int]) -> dict[int, bytes]:
         """The token vectors of memories that have some."""
         sql = """
-            SELECT memory, tokens FROM vectors WHERE model = (SELECT id FROM models WHERE name = ?)
-            AND memory IN (SELECT value FROM json_each(?)) AND tokens IS NOT NULL
+            SELECT memory, signs FROM tokens WHERE model = (SELECT id FROM models WHERE name = ?)
+            AND memory IN (SELECT value FROM json_each(?))
         """
         return dict(self.database.rows(sql, (model, json.dumps(list(ids)))))
 
@@ -398,21 +401,31 @@ def _add_memories(connection: apsw.Connection, passage: int, pieces: Iterable[Pi
 
 
 def _add_vector(connection: apsw.Connection, memory: int, model: str, embedding: Embedding) -> None:
-    inserted = """
-        INSERT INTO vectors (memory, model, vector, tokens) SELECT ?, id, ?, ? FROM models WHERE name = ?
-        ON CONFLICT DO NOTHING
-    """
-    values = (memory, embedding.vector, embedding.tokens or None, model)
-    connection.execute(inserted, values)
-    if connection.changes():
-        return
-    connection.execute("INSERT INTO models (name) VALUES (?) ON CONFLICT DO NOTHING", (model,))
-    connection.execute(inserted, values)
+    number = _model(connection, model, memory)
+    connection.execute(
+        "INSERT INTO vectors (memory, model, vector) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        (memory, number, embedding.vector),
+    )
+    if embedding.tokens:
+        connection.execute(
+            "INSERT INTO tokens (memory, model, signs) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            (memory, number, embedding.tokens),
+        )
+
+
+def _model(connection: apsw.Connection, model: str, memory: int) -> int:
+    """The number of a model, made with its first memory."""
+    known = _column(connection, "SELECT id FROM models WHERE name = ?", (model,))
+    if known:
+        return int(known[0])
+    connection.execute("INSERT INTO models (name) VALUES (?)", (model,))
+    number = connection.last_insert_rowid()
     connection.execute(
         # Only where it begins with the bank: else what is there already has to be embedded first.
         "UPDATE state SET serving = ? WHERE serving = '' AND NOT EXISTS (SELECT 1 FROM memories WHERE id != ?)",
         (model, memory),
     )
+    return number
 
 
 def _serve(connection: apsw.Connection, model: str) -> None:

@@ -10,13 +10,22 @@ CREATE TABLE vectors (
     memory INTEGER NOT NULL REFERENCES memories ON DELETE CASCADE,
     model  INTEGER NOT NULL REFERENCES models ON DELETE CASCADE,
     vector BLOB NOT NULL,                              -- int8, the unit vector times 127
-    tokens BLOB,                                       -- a sign bit for each dimension of each telling token
     UNIQUE (model, memory)
 ) STRICT;
 CREATE INDEX vectors_of_memory ON vectors (memory);
-INSERT INTO models (name) SELECT DISTINCT model FROM old_vectors;
+
+-- Apart from the vectors, which are all read at once.
+CREATE TABLE tokens (
+    memory INTEGER NOT NULL REFERENCES memories ON DELETE CASCADE,
+    model  INTEGER NOT NULL REFERENCES models ON DELETE CASCADE,
+    signs  BLOB NOT NULL,                              -- a bit for each dimension of each telling token
+    UNIQUE (model, memory)
+) STRICT;
+CREATE INDEX tokens_of_memory ON tokens (memory);
+-- These vectors have no tokens beside them: they go by another name, serve under it, and are made anew meanwhile.
+INSERT INTO models (name) SELECT DISTINCT model || ' without tokens' FROM old_vectors;
 INSERT INTO vectors (memory, model, vector)
-    SELECT memory, models.id, vector FROM old_vectors JOIN models ON models.name = old_vectors.model;
+    SELECT memory, models.id, vector FROM old_vectors JOIN models ON models.name = old_vectors.model || ' without tokens';
 DROP TABLE old_vectors;
 
 CREATE TABLE gone (
