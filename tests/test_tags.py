@@ -111,6 +111,31 @@ def test_let_through_what_the_algebra_of_sets_says(made: tuple[TagFilter, Docume
 
 
 @given(filters)
+def test_need_a_tag_of_every_document_that_passes(made: tuple[TagFilter, Documents]) -> None:
+    condition, passing = made
+    needed = condition.needed()
+    if needed is not None:
+        assert all(tags & needed for tags in passing)
+
+
+@pytest.mark.parametrize(
+    ("condition", "needed"),
+    [
+        (Tags("a", "b"), {"a", "b"}),
+        (Tags("a", match="any"), None),
+        (Tags(match="exact"), None),
+        (Tags("a", "b") & Tags("c"), {"c"}),
+        (Tags("a", match="any") & Tags("c"), {"c"}),
+        (Tags("a") | Tags("b"), {"a", "b"}),
+        (Tags("a") | ~Tags("b"), None),
+        (~Tags("a"), None),
+    ],
+)
+def test_say_which_tags_are_needed(condition: TagFilter, needed: set[str] | None) -> None:
+    assert condition.needed() == needed
+
+
+@given(filters)
 def test_say_the_same_as_json(made: tuple[TagFilter, Documents]) -> None:
     """The groups of a Hindsight server, read as its documentation says."""
 

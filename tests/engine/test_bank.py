@@ -6,16 +6,18 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
 import pytest
-
 from tests.engine.banks import BEGAN, Said, say, tell, texts
-from threadline.documents import Batch, Passage, Query, Scope, Span
+
+from threadline.documents import Batch, Budget, Passage, Query, Scope, Span
 from threadline.engine import bank as bank_module
 from threadline.engine.bank import Bank
 from threadline.engine.models.fake import FakeEmbedder
@@ -42,7 +44,7 @@ def everything(text: str) -> Query:
 
 def test_say_why_a_memory_was_found(bank: Bank) -> None:
     say(bank, "a red apple", "a green pear")
-    first, second = bank.recall(everything("red apple"))
+    first, second = bank.recall(everything("a red apple"))
     assert first.memory.text == "a red apple"
     assert [(reason.channel, reason.rank) for reason in first.why] == [("words", 1), ("meaning", 1)]
     assert "words" not in [reason.channel for reason in second.why]
@@ -66,7 +68,7 @@ def test_answer_nothing_to_nothing(bank: Bank, text: str) -> None:
 
 HOSTILE = [
     'apple" OR text:NEAR(* \ud800 "AND NOT',
-    "apple " + "pear\n" * 1_000_000,
+    "apple " + "pear\n" * 400_000,
     "apple" + "\u0301" * 10_000 + " apple",
     "apple\x00\x01\ufffe",
     "x" * 1_000_000 + " apple",
@@ -149,7 +151,7 @@ def test_see_yesterday_from_when_it_is_asked(tmp_path: Path) -> None:
 
 def test_find_more_with_more_effort(bank: Bank) -> None:
     say(bank, *(f"apple {number}" for number in range(400)))
-    weighed = {budget: len(bank.rank(Query("apple", budget=budget))[0].places) for budget in ("low", "mid", "high")}  # type: ignore[arg-type]
+    weighed = {budget: len(bank.rank(Query("apple", budget=budget))[0].places) for budget in get_args(Budget)}
     assert weighed["low"] < weighed["mid"] < weighed["high"]
     assert len(bank.rank(Query("apple"))[0].places) == weighed["mid"]
 
@@ -251,7 +253,7 @@ def test_keep_an_emptied_bank_that_somebody_else_has_open(tmp_path: Path) -> Non
     other.close()
 
 
-def _told(bank: Bank, queries: Sequence[Query]) -> list[list[object]]:
+def _told(bank: Bank, queries: Sequence[Query]) -> list[list[tuple[object, ...]]]:
     return [[(hit.memory.text, hit.score, hit.why, hit.count, hit.before) for hit in bank.recall(q)] for q in queries]
 
 
@@ -274,10 +276,10 @@ def test_give_the_same_answers_when_opened_again(tmp_path: Path) -> None:
         bank.recall(Query("apple"))  # the words are indexed in many small parts
     bank.retract("session:1", [1, 3])
     bank.recall(Query("apple"))
-    told.append([[text for text, *_ in found] for found in _told(bank, queries)])  # type: ignore[misc]
+    told.append([texts(bank.recall(query)) for query in queries])
     bank.close()
     again = Bank(tmp_path, FakeEmbedder())
-    told.append([[text for text, *_ in found] for found in _told(again, queries)])  # type: ignore[misc]
+    told.append([texts(again.recall(query)) for query in queries])
     again.close()
     assert told[0] == told[1]
 
@@ -424,38 +426,27 @@ def test_see_what_another_process_writes_and_removes(bank: Bank, tmp_path: Path)
         assert other.wait(10) == 0
 
 
+def _write(bank: Bank, name: str) -> None:
+    for turn in range(1, 40):
+        say(bank, f"an apple {name} {turn}", first=turn, document=f"session:{name}")
+        if turn % 5 == 0:
+            bank.retract(f"session:{name}", [turn - 1])
+
+
+def _read(bank: Bank, written: threading.Event) -> None:
+    while not written.is_set():
+        assert all(text.startswith("an apple") for text in texts(bank.recall(everything("apple"))))
+
+
 def test_recall_while_others_write_and_remove(tmp_path: Path) -> None:
     banks = [Bank(tmp_path, FakeEmbedder()) for _ in range(2)]
-    errors: list[BaseException] = []
     written = threading.Event()
-
-    def write(bank: Bank, name: str) -> None:
-        try:
-            for turn in range(1, 40):
-                say(bank, f"an apple {name} {turn}", first=turn, document=f"session:{name}")
-                if turn % 5 == 0:
-                    bank.retract(f"session:{name}", [turn - 1])
-        except BaseException as error:  # noqa: BLE001 - told to the test
-            errors.append(error)
-
-    def read(bank: Bank) -> None:
-        try:
-            while not written.is_set():
-                for hit in bank.recall(everything("apple")):
-                    assert hit.memory.text.startswith("an apple")
-        except BaseException as error:  # noqa: BLE001
-            errors.append(error)
-
-    writers = [threading.Thread(target=write, args=[bank, name]) for bank, name in zip(banks, "ab", strict=True)]
-    readers = [threading.Thread(target=read, args=[bank]) for bank in banks]
-    for thread in [*readers, *writers]:
-        thread.start()
-    for thread in writers:
-        thread.join()
-    written.set()
-    for thread in readers:
-        thread.join()
-    assert errors == []
+    with ThreadPoolExecutor(4) as pool:
+        reading = [pool.submit(_read, bank, written) for bank in banks]
+        writing = [pool.submit(_write, bank, name) for bank, name in zip(banks, "ab", strict=True)]
+        wait(writing)
+        written.set()
+        assert [one.exception() for one in [*reading, *writing]] == [None] * 4
     found = [sorted(hit.memory.id for hit in bank.recall(everything("apple"))) for bank in banks]
     assert found[0] == found[1]
     seen = [bank.rank(everything("apple"))[0].rows.memories.tolist() for bank in banks]

@@ -1,17 +1,20 @@
 """Ten facts and ten questions about them in ten languages, found by their words alone.
 
-The sentences are as people say them: a question has other endings, cases and particles than the fact. Latin script is
-stemmed as English; Chinese, Japanese and Korean are read by pairs of characters.
+The sentences are as people say them: a question has other endings, cases and particles than the fact. What needed care:
+German, French and Spanish are not found by the stems of English alone (Katze and Katzen), so that a text which shows
+its language has the stems of that besides; Chinese, Japanese and Korean are read by pairs of characters, in which a
+Korean verb with another ending meets its fact only by chance.
 """
+
+# ruff: noqa: RUF001 - letters of other scripts are meant
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-
 from tests.engine.banks import say, texts
+
 from threadline.documents import Query
 from threadline.engine.bank import Bank
 
@@ -164,13 +167,12 @@ def place(bank: Bank, fact: str, question: str) -> int:
 
 @pytest.mark.parametrize("number", range(10))
 @pytest.mark.parametrize("language", FACTS)
-def test_find_a_fact_in_any_language(banks: dict[str, Bank], language: str, number: int) -> None:
+def test_find_a_fact_among_those_of_all_languages(banks: dict[str, Bank], language: str, number: int) -> None:
     fact, question = FACTS[language][number]
-    assert place(banks[language], fact, question) <= 3
     assert place(banks["all"], fact, question) <= 3
 
 
 @pytest.mark.parametrize("language", FACTS)
-def test_find_most_facts_first(banks: dict[str, Bank], language: str) -> None:
+def test_find_every_fact_first_in_a_bank_of_its_language(banks: dict[str, Bank], language: str) -> None:
     places = [place(banks[language], fact, question) for fact, question in FACTS[language]]
-    assert sum(place == 1 for place in places) >= 9, places
+    assert places == [1] * 10

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from threadline.engine.vectors import cosines, quantise, stack
+from threadline.engine.vectors import cosines, lengths, quantise, stack
 
 
 def unit_rows(count: int) -> npt.NDArray[np.float32]:
@@ -13,13 +13,19 @@ def unit_rows(count: int) -> npt.NDArray[np.float32]:
 
 def test_compare_as_the_unrounded_vectors_do() -> None:
     rows = unit_rows(50)
-    measured = cosines(quantise(rows[3]), quantise(rows))
+    stored = quantise(rows)
+    measured = cosines(quantise(rows[3]), stored, lengths(stored))
     assert np.allclose(measured, rows @ rows[3], atol=0.01)
     assert measured.argmax() == 3
 
 
 def test_compare_with_no_rows() -> None:
-    assert cosines(quantise(unit_rows(1)[0]), np.zeros((0, 384), np.int8)).shape == (0,)
+    nothing = np.zeros((0, 384), np.int8)
+    assert cosines(quantise(unit_rows(1)[0]), nothing, lengths(nothing)).shape == (0,)
+
+
+def test_divide_a_row_of_zeros_by_one() -> None:
+    assert lengths(np.array([[0, 0], [3, 4]], np.int8)).tolist() == [1, 5]
 
 
 def test_stack_what_was_stored() -> None:

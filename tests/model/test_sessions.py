@@ -379,7 +379,7 @@ class Conversations(RuleBasedStateMachine):
 
 def _messages(one: Said) -> list[Message]:
     roles = ("user", "assistant")
-    return [Message(role, f"{COMMON} {one.text}") for role in roles[: one.messages]]  # type: ignore[arg-type]
+    return [Message(role, f"{COMMON} {one.text} {role}") for role in roles[: one.messages]]  # type: ignore[arg-type]
 
 
 def _word_of(text: str) -> str:

@@ -182,14 +182,18 @@ def _check_explains(context: Context) -> None:
 
 
 def _as_kept(found: Sequence[Recalled], kept: Sequence[Kept]) -> list[Recalled]:
+    if not kept:
+        return list(found)
     keepers = {(turn.document, turn.number): turn.session for turn in kept}
     return [replace(f, session=keepers.get((f.document, f.turn or 0), f.session)) for f in found]
 
 
 def _with_session(found: Recalled) -> Recalled:
     """A note's document does not say whose it is; its metadata does."""
+    if found.session is not None:
+        return found
     session = found.metadata.get("session")
-    return replace(found, session=session) if found.session is None and isinstance(session, str) else found
+    return replace(found, session=session) if isinstance(session, str) else found
 
 
 def _count(name: str, value: object) -> int:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from threadline.engine.recall.catalogue import NONE, Rows
 from threadline.engine.recall.question import Question, read_question
 from threadline.engine.roles import person, side
+from threadline.engine.vectors import lengths
 
 ASKED = datetime(2024, 6, 1, tzinfo=UTC)
 
@@ -30,13 +31,16 @@ class Message:
 
 def rows_of(messages: Sequence[Message], vectors: npt.NDArray[np.int8] | None = None) -> Rows:
     """The rows of messages in the order they came."""
+    count = sum(message.pieces for message in messages)
+    vectors = np.zeros((count, 4), np.int8) if vectors is None else vectors
     each = [(number, message) for number, message in enumerate(messages) for _ in range(message.pieces)]
     names = list(dict.fromkeys(name for message in messages if (name := person(message.speaker))))
-    before, after = [], []
+    before, after = [NONE] * len(messages), [NONE] * len(messages)
+    last: dict[int, int] = {}
     for place, message in enumerate(messages):
-        same = [other for other, one in enumerate(messages) if one.document == message.document]
-        before.append(max((other for other in same if other < place), default=NONE))
-        after.append(min((other for other in same if other > place), default=NONE))
+        if message.document in last:
+            before[place], after[last[message.document]] = last[message.document], place
+        last[message.document] = place
     named = [person(message.speaker) for _, message in each]
     return Rows(
         memories=np.arange(1, len(each) + 1, dtype=np.int64) * 10,
@@ -47,7 +51,8 @@ def rows_of(messages: Sequence[Message], vectors: npt.NDArray[np.int8] | None = 
         said_at=np.array([message.at for _, message in each], np.float64),
         lengths=np.array([message.tokens for _, message in each], np.int32),
         messages=np.array([number for number, _ in each], np.int32),
-        vectors=np.zeros((len(each), 4), np.int8) if vectors is None else vectors,
+        vectors=vectors,
+        norms=lengths(vectors),
         starts=np.array(np.cumsum([0, *(message.pieces for message in messages)]), np.int32),
         before=np.array(before, np.int32),
         after=np.array(after, np.int32),

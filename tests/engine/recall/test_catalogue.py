@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from tests.engine.banks import Said, fill
+
 from threadline.engine.models.fake import FakeEmbedder
 from threadline.engine.recall import catalogue
 from threadline.engine.recall.catalogue import NONE, Catalogue, Rows
@@ -94,8 +94,15 @@ def plainly(store: Memories) -> dict[str, list[Any]]:
 
 def held(rows: Rows) -> dict[str, list[Any]]:
     return {
-        each.name: getattr(rows, each.name).tolist() for each in fields(rows) if each.name not in ("names", "speakers")
+        each.name: getattr(rows, each.name).tolist()
+        for each in fields(rows)
+        if each.name not in ("names", "speakers", "norms")
     }
+
+
+def check_norms(rows: Rows) -> None:
+    expected = [max(1.0, float(np.linalg.norm(vector))) for vector in rows.vectors.astype(np.float64)]
+    assert np.allclose(rows.norms, expected)
 
 
 def speakers(rows: Rows) -> list[str | None]:
@@ -145,6 +152,7 @@ def test_equal_what_is_read_at_once(steps: list[Sequence[Any]]) -> None:
         if step[0] == "look":
             assert held(kept.rows()) == plainly(store)
     rows = kept.rows()
+    check_norms(rows)
     assert held(rows) == plainly(store) == held(open_catalogue(store).rows())
     spoken = {row.memory: row.speaker for row, _ in store.held.values()}
     assert speakers(rows) == [None if spoken[m] == "User" else spoken[m] for m in rows.memories.tolist()]
@@ -196,7 +204,7 @@ def test_read_a_bank(tmp_path: Path) -> None:
     store.retract("session:s", [1])
     fill(store, [Said("session:s", 2, "fig")])
     later = kept.rows()
-    assert (len(later), later.vectors.any(), list(later.names)) == (1, False, ["Ann"])
+    assert (len(later), bool(later.vectors.any()), list(later.names)) == (1, False, ["Ann"])
     assert len(rows) > 2  # as it was handed out
     store.close()
 

@@ -1,41 +1,54 @@
 from __future__ import annotations
 
+from dataclasses import fields
+
+import numpy as np
 import pytest
 
-from threadline.engine.recall.fuse import Fusion, reciprocal_rank, sum_of_z_scores
-from threadline.engine.recall.ranking import Ranking
-
-WORDS = Ranking("words", ((1, 9.0), (2, 3.0), (3, 1.0)))
-MEANING = Ranking("meaning", ((2, 0.9), (4, 0.8), (3, 0.1)))
-BOTH: list[Fusion] = [sum_of_z_scores, reciprocal_rank]
+from threadline.engine.recall.fuse import DEFAULT, Confidence, Weights
+from threadline.engine.recall.signals import Signals
 
 
-@pytest.mark.parametrize("fusion", BOTH)
-def test_rank_all_that_was_found(fusion: Fusion) -> None:
-    fused = fusion([WORDS, MEANING])
-    assert {memory for memory, _ in fused} == {1, 2, 3, 4}
-    assert [score for _, score in fused] == sorted((score for _, score in fused), reverse=True)
+def signals(**columns: list[float]) -> Signals:
+    """Signals of which those that are not told are 0."""
+    length = len(next(iter(columns.values())))
+    return Signals(*(np.array(columns.get(each.name, [0.0] * length)) for each in fields(Signals)))
 
 
-@pytest.mark.parametrize("fusion", BOTH)
-def test_prefer_what_both_found(fusion: Fusion) -> None:
-    assert fusion([Ranking("words", ((1, 2.0), (2, 1.9), (5, 0.0))), MEANING])[0][0] == 2
+def test_add_up_what_each_signal_counts() -> None:
+    found = signals(words=[0.5, 0.0], age=[1.0, 2.0], user=[0.0, 1.0])
+    assert Weights(words=4.0, age=-0.5).score(found).tolist() == [1.5, -1.0]
+    assert Weights().score(found).tolist() == [0.0, 0.0]
 
 
-@pytest.mark.parametrize("fusion", BOTH)
-def test_keep_the_order_of_a_single_channel(fusion: Fusion) -> None:
-    assert [memory for memory, _ in fusion([WORDS, Ranking("meaning", ())])] == [1, 2, 3]
+def test_weigh_every_signal() -> None:
+    assert [each.name for each in fields(Weights)] == [each.name for each in fields(Signals)]
+    for each in fields(Weights):
+        assert Weights(**{each.name: 2.0}).score(signals(**{each.name: [3.0]})).tolist() == [6.0], each.name
 
 
-@pytest.mark.parametrize("fusion", BOTH)
-def test_put_equal_ones_oldest_first(fusion: Fusion) -> None:
-    same = [Ranking("words", ((7, 1.0),)), Ranking("meaning", ((3, 1.0),))]
-    assert [memory for memory, _ in fusion(same)] == [3, 7]
-    assert fusion([]) == []
+def test_be_as_sure_as_the_channels_make_it() -> None:
+    sure = Confidence(words=2.0, meaning=4.0, tokens=1.0, bias=-3.0)
+    found = sure.of(signals(words=[0.0, 1.0, 0.5], meaning=[0.0, 0.5, 0.5], tokens=[0.0, 0.0, 0.0]))
+    assert found.tolist() == pytest.approx([0.0474, 0.7311, 0.5], abs=1e-4)
+    assert sure.of(signals(words=[-50.0, 50.0])).tolist() == pytest.approx([0.0, 1.0])
 
 
-def test_keep_a_score_that_stands_out() -> None:
-    words = Ranking("words", ((1, 90.0), (2, 3.0), (3, 2.9), (4, 2.8)))
-    meaning = Ranking("meaning", ((2, 0.50), (3, 0.49), (1, 0.48), (4, 0.10)))
-    assert sum_of_z_scores([words, meaning])[0][0] == 1
-    assert reciprocal_rank([words, meaning])[0][0] == 2
+@pytest.mark.parametrize("fusion", [DEFAULT.words, DEFAULT.meaning, DEFAULT.tokens])
+def test_prefer_more_of_what_speaks_for_a_memory(fusion: object) -> None:
+    weights, sure = fusion.weights, fusion.confidence  # type: ignore[attr-defined]
+    for name in ("words", "meaning", "tokens"):
+        less, more = weights.score(signals(**{name: [0.1, 0.9]}))
+        assert more > less or getattr(weights, name) == 0
+        less, more = sure.of(signals(**{name: [0.1, 0.9]}))
+        assert more > less or getattr(sure, name) == 0
+
+
+def test_count_only_channels_that_there_are() -> None:
+    assert (DEFAULT.words.weights.meaning, DEFAULT.words.weights.tokens, DEFAULT.words.weights.near_meaning) == (
+        0,
+        0,
+        0,
+    )
+    assert DEFAULT.meaning.weights.tokens == DEFAULT.meaning.confidence.tokens == 0
+    assert DEFAULT.words.confidence.meaning == DEFAULT.words.confidence.tokens == 0

@@ -1,71 +1,64 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
-from pathlib import Path
-
+import numpy as np
+import numpy.typing as npt
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.engine.recall.rows import ASKED, Message, rows_of
 
-from threadline.documents import Batch, Passage
 from threadline.engine.models.fake import FakeEmbedder
-from threadline.engine.recall.meaning import Meaning
-from threadline.engine.recall.scope import Visible
-from threadline.engine.retain.prepare import prepare
-from threadline.engine.store.sqlite import SqliteStore
+from threadline.engine.recall.catalogue import Rows
+from threadline.engine.recall.meaning import meaning_scores
+from threadline.engine.recall.question import Question, read_question
+from threadline.engine.vectors import quantise
 
-EVERYTHING = Visible(None, frozenset())
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteStore]:
-    opened = SqliteStore(tmp_path / "memory.db")
-    yield opened
-    opened.close()
+TEXTS = ["red apple", "green pear tree", "red apple pie", "an old fig"]
 
 
-def retain(store: SqliteStore, *texts: str, first: int = 1, embedder: FakeEmbedder | None = None) -> None:
-    embedder = embedder or FakeEmbedder()
-    when = datetime(2024, 5, 3, tzinfo=UTC)
-    passages = tuple(Passage(turn, 0, "user", text, when) for turn, text in enumerate(texts, first))
-    store.retain(Batch("b", "session:s", f"k{first}", passages), prepare(passages, embedder), embedder.name)
+def rows_with(texts: list[str | None]) -> Rows:
+    """Rows with the vectors of texts; None has none."""
+    vectors: npt.NDArray[np.int8] = np.zeros((len(texts), FakeEmbedder.dimensions), np.int8)
+    for place, text in enumerate(texts):
+        if text is not None:
+            vectors[place] = quantise(FakeEmbedder().embed([text]))[0]
+    return rows_of([Message(number + 1) for number in range(len(texts))], vectors)
 
 
-def found(meaning: Meaning, query: str, visible: Visible = EVERYTHING, depth: int = 9) -> list[int]:
-    return [memory for memory, _ in meaning.search(query, visible, depth).found]
+def ask(text: str, rows: Rows) -> Question:
+    return read_question(text, ASKED, rows, FakeEmbedder())
 
 
-def test_rank_the_nearest_first(store: SqliteStore) -> None:
-    retain(store, "red apple", "green pear tree", "red apple pie")
-    ranking = Meaning(store, FakeEmbedder()).search("red apple", EVERYTHING, 2)
-    assert [memory for memory, _ in ranking.found] == [1, 3]
-    assert ranking.found[0][1] == pytest.approx(1, abs=0.01)
+def cosine(text: str, other: str) -> float:
+    one, two = FakeEmbedder().embed([text, other])
+    return float(one @ two)
 
 
-def test_rank_visible_memories_alone(store: SqliteStore) -> None:
-    retain(store, "red apple", "green pear tree", "red apple pie")
-    meaning = Meaning(store, FakeEmbedder())
-    assert found(meaning, "red apple", Visible({1: 2}, frozenset())) == [1, 2]
-    assert found(meaning, "red apple", Visible(None, frozenset({(1, 1)}))) == [3, 2]
-    assert found(meaning, "red apple", Visible({}, frozenset())) == []
+def test_measure_how_near_each_is() -> None:
+    rows = rows_with([*TEXTS])
+    found = meaning_scores(rows, ask("red apple", rows), np.ones(4, np.bool_))
+    assert found.tolist() == pytest.approx([cosine("red apple", text) for text in TEXTS], abs=0.02)
+    assert found.argmax() == 0
 
 
-def test_see_what_is_added_and_taken_out_later(store: SqliteStore) -> None:
-    meaning = Meaning(store, FakeEmbedder())
-    assert found(meaning, "red apple") == []
-    retain(store, *(f"pear {number}" for number in range(1_500)))
-    assert len(found(meaning, "pear", depth=9_999)) == 1_500
-    retain(store, "red apple", first=1_501)
-    assert found(meaning, "red apple", depth=1) == [1_501]
-    store.retract("session:s", [1_501])
-    assert 1_501 not in found(meaning, "red apple", depth=9_999)
+def test_give_nothing_to_a_row_without_a_vector() -> None:
+    rows = rows_with(["red apple", None])
+    assert meaning_scores(rows, ask("red apple", rows), np.ones(2, np.bool_))[1] == 0.0
 
 
-def test_put_equal_ones_oldest_first(store: SqliteStore) -> None:
-    retain(store, *["red apple"] * 20)
-    assert found(Meaning(store, FakeEmbedder()), "red apple", depth=5) == [1, 2, 3, 4, 5]
+def test_give_nothing_without_an_embedder_or_rows() -> None:
+    rows = rows_with(["red apple"])
+    assert meaning_scores(rows, read_question("red apple", ASKED, rows, None), np.ones(1, np.bool_)).tolist() == [0.0]
+    nothing = rows_with([])
+    assert meaning_scores(nothing, ask("red apple", nothing), np.ones(0, np.bool_)).tolist() == []
 
 
-def test_ignore_the_vectors_of_another_model(store: SqliteStore) -> None:
-    retain(store, "red apple", embedder=FakeEmbedder("older"))
-    retain(store, "red apple pie", first=2)
-    assert found(Meaning(store, FakeEmbedder()), "red apple") == [2]
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.none() | st.sampled_from(TEXTS), st.booleans()), max_size=12))
+def test_give_the_same_however_many_are_hidden(given: list[tuple[str | None, bool]]) -> None:
+    rows = rows_with([text for text, _ in given])
+    question = ask("red apple", rows)
+    seen = np.array([visible for _, visible in given], np.bool_)
+    everything = meaning_scores(rows, question, np.ones(len(rows), np.bool_))
+    found = meaning_scores(rows, question, seen)
+    assert found.tolist() == pytest.approx(np.where(seen, everything, 0.0).tolist(), abs=1e-6)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from tests.engine.recall.rows import Message, asked, rows_of
+
 from threadline.engine.recall.catalogue import NONE, Rows
 from threadline.engine.recall.question import Question
 from threadline.engine.recall.signals import Signals, message_scores, signals
@@ -26,11 +26,17 @@ def weighed(draw: st.DrawFn) -> tuple[Rows, list[float], list[float], list[int]]
 
 
 def compute(
-    rows: Rows, words: list[float], meaning: list[float], candidates: list[int], question: Question | None = None
+    rows: Rows,
+    words: list[float],
+    meaning: list[float],
+    candidates: list[int],
+    question: Question | None = None,
+    visible: list[bool] | None = None,
 ) -> Signals:
     question = question or asked("What apple?", rows)
     columns = [np.array(each, np.float64) for each in (words, meaning, [0.0] * len(rows))]
-    return signals(rows, np.array(candidates, np.int64), question, *columns)
+    seen = np.ones(len(rows), np.bool_) if visible is None else np.array(visible)
+    return signals(rows, np.array(candidates, np.int64), question, seen, *columns)
 
 
 def best_of(rows: Rows, message: int, scores: list[float]) -> float:
@@ -109,10 +115,14 @@ def test_measure_how_long_it_is() -> None:
     ],
 )
 def test_look_at_the_age_where_the_question_leans_on_the_present(text: str, leans: bool) -> None:
-    rows = rows_of([Message(1), Message(2), Message(5)])
+    day = 86_400.0
+    rows = rows_of([Message(1, at=5 * day), Message(2, at=2 * day), Message(5, at=6 * day)])
     found = compute(rows, [0.0] * 3, [0.0] * 3, [0, 1, 2], asked(text, rows))
-    aged = [math.log(5), math.log(4), 0.0]
+    aged = [math.log(2), math.log(5), 0.0]
     assert found.age.tolist() == pytest.approx(aged if leans else [0.0] * 3)
+    # What must not be seen does not say how old the rest is.
+    hidden = compute(rows, [0.0] * 3, [0.0] * 3, [0, 1], asked(text, rows), [True, True, False])
+    assert hidden.age.tolist() == pytest.approx([0.0, math.log(4)] if leans else [0.0] * 2)
 
 
 def test_compute_nothing_of_nothing() -> None:

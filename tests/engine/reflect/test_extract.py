@@ -158,7 +158,8 @@ def test_hand_the_question_to_another_reflector(tmp_path: Path) -> None:
     backend.retain(batch("b", "session:s", "The boat is called Marlin.", "My hamster sleeps."))
     found = backend.reflect("b", Query("boat", max_tokens=7))
     backend.close()
-    assert asked == [("boat", ["The boat is called Marlin."], 7)]
+    ((question, memories, max_tokens),) = asked
+    assert (question, memories[0], max_tokens) == ("boat", "The boat is called Marlin.", 7)
     assert (found.text, found.extractive) == ("It is a boat.", False)
 
 

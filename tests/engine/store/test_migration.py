@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import apsw
 import pytest
-
 from tests.engine.banks import BEGAN, Said, say, texts
+
 from threadline.documents import Batch, Query
 from threadline.engine.bank import Bank
+from threadline.engine.models import minilm
 from threadline.engine.models.fake import FakeEmbedder
 from threadline.engine.store.sqlite import SCHEMA
 from threadline.engine.vectors import quantise
@@ -76,7 +76,7 @@ def _fill(path: Path, model: str = "fake") -> None:
 @pytest.fixture
 def migrated(tmp_path: Path) -> Iterator[Bank]:
     _fill(tmp_path / "old" / "memory.db")
-    bank = Bank(tmp_path / "old", FakeEmbedder())
+    bank = Bank(tmp_path / "old", FakeEmbedder(), reopen=FakeEmbedder)
     yield bank
     bank.close()
 
@@ -174,12 +174,31 @@ def test_end_where_a_bank_that_never_was_older_is(migrated: Bank, fresh: Bank) -
 
 def test_embed_anew_after_an_older_model(tmp_path: Path) -> None:
     _fill(tmp_path / "old" / "memory.db", model="older")
-    bank = Bank(tmp_path / "old", FakeEmbedder(), reopen=lambda name: FakeEmbedder(name) if name == "older" else None)
+    asked: list[str] = []
+
+    def reopen(name: str) -> FakeEmbedder:
+        asked.append(name)
+        return FakeEmbedder(name)
+
+    bank = Bank(tmp_path / "old", FakeEmbedder(), reopen=reopen)
     assert [reason.channel for reason in bank.recall(Query("red apple"))[0].why] == ["words", "meaning"]
+    assert asked == ["older"]
     while bank.upkeep():
         pass
     assert bank.figures().vectors == 5
     assert list(_connection(bank).execute("SELECT name FROM models")) == [("fake",)]
+    bank.close()
+
+
+def test_take_vectors_of_the_default_model_for_those_of_its_older_self(tmp_path: Path) -> None:
+    """They have no tokens beside them, which the model has now: they serve until there are new ones."""
+    _fill(tmp_path / "old" / "memory.db", model=minilm.NAME)
+    bank = Bank(tmp_path / "old", FakeEmbedder(minilm.NAME), reopen=FakeEmbedder)
+    assert bank._store.state().serving == minilm.OLDER_NAME
+    assert [reason.channel for reason in bank.recall(Query("red apple"))[0].why] == ["words", "meaning"]
+    while bank.upkeep():
+        pass
+    assert list(_connection(bank).execute("SELECT name FROM models")) == [(minilm.NAME,)]
     bank.close()
 
 
@@ -202,9 +221,11 @@ RULED = (
     "UPDATE passages SET text = 'x'",
     "INSERT INTO memories (passage, start, end, tokens) VALUES (1, 5, 5, 1)",
     "INSERT INTO memories (passage, start, end, tokens) VALUES (99, 0, 5, 1)",
-    "INSERT INTO vectors VALUES (1, 1, x'00', NULL)",
-    "INSERT INTO vectors VALUES (1, 99, x'00', NULL)",
-    "INSERT INTO vectors VALUES (99, 1, x'00', NULL)",
+    "INSERT INTO vectors VALUES (1, 1, x'00')",
+    "INSERT INTO vectors VALUES (1, 99, x'00')",
+    "INSERT INTO vectors VALUES (99, 1, x'00')",
+    "INSERT INTO tokens VALUES (1, 99, x'00')",
+    "INSERT INTO tokens VALUES (99, 1, x'00')",
     "INSERT INTO models (name) VALUES ('fake')",
     "INSERT INTO state (one, generation) VALUES (2, 0)",
     "UPDATE state SET serving = NULL",
@@ -213,10 +234,9 @@ RULED = (
 
 @pytest.mark.parametrize("statement", RULED)
 def test_hold_the_rules(migrated: Bank, statement: str) -> None:
-    with pytest.raises(StorageError):
+    with pytest.raises(StorageError, match=r"constraint|arrived after|taken out|immutable"):
         migrated._store.database.write("test", lambda connection: list(connection.execute(statement)))  # type: ignore[attr-defined]
 
 
 def test_leave_nothing_of_the_old_word_index(migrated: Bank) -> None:
     assert [name for name in _tables(_connection(migrated)) if name.startswith(("words", "old"))] == []
-    assert json.loads(list(_connection(migrated).execute("SELECT metadata FROM documents"))[0][0]) == {"k": 1}

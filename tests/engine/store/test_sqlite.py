@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-
 from tests.engine.banks import BEGAN, Said, fill
+
 from threadline.documents import Batch, Passage
 from threadline.engine.models.fake import FakeEmbedder
 from threadline.engine.retain.prepare import prepare
@@ -147,7 +147,7 @@ def test_give_out_memories_slice_by_slice(store: SqliteStore) -> None:
     retain(store, "k", *((turn, 0, f"apple {turn}") for turn in range(1, 6)))
     assert [(memory, text) for memory, _, text in store.texts(1, 2)] == [(2, "apple 2"), (3, "apple 3")]
     assert [row.memory for row in store.rows(3, 9)] == [4, 5]
-    assert store.texts(5, 9) == store.rows(5, 9) == []
+    assert (store.texts(5, 9), store.rows(5, 9)) == ([], [])
 
 
 def test_give_out_where_a_memory_belongs(store: SqliteStore) -> None:

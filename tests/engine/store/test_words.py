@@ -5,16 +5,16 @@ import os
 import shutil
 import stat
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
-
 from tests.engine.banks import Said, fill
+
 from threadline.engine.store import words
 from threadline.engine.store.sqlite import SqliteStore
-from threadline.engine.store.words import WordIndex
+from threadline.engine.store.words import Among, WordIndex
 from threadline.engine.terms import identifiers, query_terms
 from threadline.errors import StorageBusyError, StorageError
 
@@ -37,7 +37,8 @@ def keep(store: SqliteStore, *texts: str, first: int = 1, document: str = "sessi
 
 def found(index: WordIndex, query: str, documents: Sequence[int] | None = None) -> list[int]:
     """Those with the words, the oldest first."""
-    return sorted(index.search(query_terms(query), [], documents, 99).memories.tolist())
+    among = None if documents is None else Among("document", documents)
+    return sorted(index.search(query_terms(query), [], among, 99).memories.tolist())
 
 
 def test_find_the_best_first(store: SqliteStore, index: WordIndex) -> None:
@@ -105,7 +106,7 @@ def test_look_in_some_documents_alone(store: SqliteStore, index: WordIndex) -> N
     assert found(index, "apple", [2, 77]) == [2]
     assert found(index, "apple", [77]) == []
     assert found(index, "apple", []) == []
-    weighed = index.search(["appl"], [], [2], 9).scores[0]
+    weighed = index.search(["appl"], [], Among("document", [2]), 9).scores[0]
     assert weighed == pytest.approx(index.search(["appl"], [], None, 9).scores[0])  # a filter changes no score
 
 
@@ -150,16 +151,6 @@ def test_put_an_identifier_as_it_stands_first(store: SqliteStore, index: WordInd
     assert hits.memories[0] == len(lookalikes) + 1
 
 
-def test_tell_how_rare_terms_are(store: SqliteStore, index: WordIndex) -> None:
-    keep(store, "apple", "apple pear", "apple fig")
-    index.catch_up()
-    often, once, never = index.rarity(["appl", "pear", "unknown"])
-    assert 0 < often < once < never
-
-
-# What happens to files.
-
-
 def test_make_it_anew_where_it_is_missing(tmp_path: Path, store: SqliteStore) -> None:
     keep(store, "apple")
     assert found(store.words, "apple") == [1]
@@ -176,7 +167,7 @@ def test_make_it_anew_where_its_files_went_away_under_it(tmp_path: Path, store: 
     assert found(store.words, "apple") == [1, 2]
 
 
-DAMAGES = {
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "garbage": lambda content: b"garbage" * (len(content) // 7 + 1),
     "empty": lambda content: b"",
     "truncated": lambda content: content[: len(content) // 2],
@@ -375,8 +366,7 @@ def test_say_that_another_one_is_writing(tmp_path: Path, store: SqliteStore, mon
     monkeypatch.setattr(words, "_LOCK_SECONDS", 0.05)
     keep(store, "apple")
     other = SqliteStore(tmp_path / "memory.db")
-    with store.words._writer():
-        with pytest.raises(StorageBusyError, match="try again"):
-            found(other.words, "apple")
+    with store.words._writer(), pytest.raises(StorageBusyError, match="try again"):
+        found(other.words, "apple")
     assert found(other.words, "apple") == [1]
     other.close()

@@ -41,7 +41,9 @@ def candidates(
     if not len(found):
         return found
     leaders = found[np.argsort(-(_standard(words[found]) + _standard(meaning[found])), kind="stable")[:_LEADERS]]
-    return np.union1d(found, _beside(rows, leaders, seen))
+    beside = _beside(rows, leaders, seen)
+    # Not what stands next to a find and has nothing of the question itself.
+    return np.union1d(found, beside[(words[beside] > 0) | (meaning[beside] > 0)])
 
 
 def _best(scores: Floats, depth: int) -> Places:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from threadline.engine.recall.catalogue import Rows
 from threadline.engine.recall.question import Question
-from threadline.engine.store.words import WordIndex
+from threadline.engine.store.words import Among, WordIndex
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,8 +19,9 @@ BREADTH = 2_000
 # Where most of what is found is not visible, the next look is so many times as broad.
 _BROADER = 8
 
-# Up to this many documents the index itself looks in these alone; beyond it, what it finds is sifted.
+# Up to this many documents, or memories, the index itself looks in these alone; beyond it, what it finds is sifted.
 _DOCUMENTS = 256
+_MEMORIES = 1_000
 
 
 def word_scores(
@@ -46,13 +47,23 @@ def word_scores(
     scores = np.zeros(len(rows), np.float32)
     if not question.terms or not len(rows):
         return scores
-    within = documents if documents is not None and len(documents) <= _DOCUMENTS else None
+    among = _among(rows, seen, documents)
     limit = BREADTH
     while True:
-        found = index.search(question.terms, question.wholes, within, limit)
+        found = index.search(question.terms, question.wholes, among, limit)
         places, known = rows.find(found.memories)
         visible = seen[places]
         if found.whole or visible.sum() >= depth:
             scores[places[visible]] = found.scores[known][visible]
             return scores
         limit *= _BROADER
+
+
+def _among(rows: Rows, seen: npt.NDArray[np.bool_], documents: Collection[int] | None) -> Among | None:
+    """What the index is to look in, where that is little."""
+    import numpy as np
+
+    if documents is not None and len(documents) <= _DOCUMENTS:
+        return Among("document", documents)
+    visible = int(np.count_nonzero(seen))
+    return Among("memory", rows.memories[seen].tolist()) if visible <= min(_MEMORIES, len(rows) - 1) else None

@@ -235,18 +235,17 @@ class SqliteStore:
 
     def memories(self, ids: Collection[int]) -> dict[int, Memory]:
         """Memories by id; an id that is not here any more is left out."""
-        sql = """
-            SELECT id, passage, start, end, tokens FROM memories
-            WHERE id IN (SELECT value FROM json_each(?))
-        """
-        pieces = self.database.rows(sql, (json.dumps(list(ids)),))
-        passages = self._passages({passage for _, passage, *_ in pieces})
-        documents = self._documents({document for document, _ in passages.values()})
+        sql = f"""
+            SELECT memories.id, start, end, tokens, document, {_PASSAGE}
+            FROM memories JOIN passages ON passages.id = passage
+            WHERE memories.id IN (SELECT value FROM json_each(?))
+        """  # noqa: S608 - a constant
+        rows = self.database.rows(sql, (json.dumps(list(ids)),))
+        documents = self._documents({row[4] for row in rows})
         found = {}
-        for memory, source, start, end, tokens in pieces:
-            # Another process may delete between these reads: then there is nothing to give out.
-            document, passage = passages.get(source, (0, None))
-            if passage and document in documents:
+        for memory, start, end, tokens, document, *rest in rows:
+            if document in documents:  # another process may delete between the two reads
+                passage = _passage(rest)
                 text = passage.text[start:end]
                 found[memory] = Memory(memory, *documents[document], passage, text, tokens)
         return found
@@ -286,14 +285,15 @@ class SqliteStore:
 
     def _documents(self, ids: Collection[int]) -> dict[int, tuple[str, tuple[str, ...], Mapping[str, Json]]]:
         """Name, tags and metadata of documents by id."""
-        sql = """
-            SELECT id, name, metadata,
-                (SELECT json_group_array(tag ORDER BY tag) FROM tags WHERE document = documents.id)
-            FROM documents WHERE id IN (SELECT value FROM json_each(?))
-        """
-        rows = self.database.rows(sql, (json.dumps(list(ids)),))
+        wanted = (json.dumps(list(ids)),)
+        tagged = "SELECT document, tag FROM tags WHERE document IN (SELECT value FROM json_each(?)) ORDER BY tag"
+        tags: dict[int, list[str]] = {}
+        for document, tag in self.database.rows(tagged, wanted):
+            tags.setdefault(document, []).append(tag)
+        sql = "SELECT id, name, metadata FROM documents WHERE id IN (SELECT value FROM json_each(?))"
         return {
-            document: (name, tuple(json.loads(tags)), json.loads(metadata)) for document, name, metadata, tags in rows
+            document: (name, tuple(tags.get(document, ())), {} if metadata == "{}" else json.loads(metadata))
+            for document, name, metadata in self.database.rows(sql, wanted)
         }
 
     def _purge(self) -> None:
@@ -302,7 +302,11 @@ class SqliteStore:
 
 
 def _size(file: Path) -> int:
-    return file.stat().st_size if file.exists() else 0
+    """0 for one that is gone, as those are that the word index writes and merges meanwhile."""
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _column(connection: apsw.Connection, sql: str, bindings: apsw.Bindings = ()) -> list[Any]:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from threadline.database import private_directory
 from threadline.engine.models.gate import GATE
@@ -37,6 +37,7 @@ _MEMORY = 15_000_000
 _LOCK_SECONDS = 30.0
 _POLL_SECONDS = 0.005
 _STATE = "threadline.json"
+_LOCKS = (".tantivy-writer.lock", ".tantivy-meta.lock")
 
 
 class Source(Protocol):
@@ -70,6 +71,14 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
+class Among:
+    """Some memories: those of some documents, or by their own ids. A search takes about 5 µs for each id."""
+
+    field: Literal["document", "memory"]
+    ids: Collection[int]
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """Memories that hold words of a query, best first.
 
@@ -100,31 +109,23 @@ class WordIndex:
         self._newest = 0
         self._generation = 0
 
-    def search(
-        self, terms: Sequence[str], wholes: Sequence[str], documents: Collection[int] | None, limit: int
-    ) -> Found:
+    def search(self, terms: Sequence[str], wholes: Sequence[str], among: Among | None, limit: int) -> Found:
         """The memories with any of the terms, best first, as the store has them now.
 
         Args:
             terms: stems, as `threadline.engine.terms` gives them.
             wholes: identifiers that are to be found as they stand.
-            documents: only memories of these; None for all.
+            among: only some memories; None for all.
             limit: the most that are returned.
 
         Raises:
             StorageError: the index cannot be written or read.
         """
         try:
-            return self._search(terms, wholes, documents, limit)
+            return self._search(terms, wholes, among, limit)
         except StorageCorruptError:
             self._discard()
-            return self._search(terms, wholes, documents, limit)
-
-    def rarity(self, terms: Sequence[str]) -> list[float]:
-        """The inverse document frequency of each term."""
-        with self._errors():
-            searcher = self._opened().searcher()
-            return [_rarity(searcher, term) for term in terms]
+            return self._search(terms, wholes, among, limit)
 
     def behind(self) -> int:
         """About how many memories are not indexed yet."""
@@ -174,15 +175,13 @@ class WordIndex:
         with self._lock:
             self._index = None
 
-    def _search(
-        self, terms: Sequence[str], wholes: Sequence[str], documents: Collection[int] | None, limit: int
-    ) -> Found:
+    def _search(self, terms: Sequence[str], wholes: Sequence[str], among: Among | None, limit: int) -> Found:
         import numpy as np
 
         self._catch_up(None)
         with self._errors():
             searcher = self._opened().searcher()
-            asked, weight = self._query(searcher, terms, wholes, documents)
+            asked, weight = self._query(searcher, terms, wholes, among)
             hits = searcher.search(asked, limit, count=False).hits if weight else []
             ids = searcher.fast_field_values("memory", [address for _, address in hits])
         scores = np.array([score for score, _ in hits], np.float32) / (weight or 1)
@@ -254,7 +253,7 @@ class WordIndex:
             writer.delete_documents_by_query(tantivy.Query.term_set_query(schema, "memory", some))
 
     def _query(
-        self, searcher: tantivy.Searcher, terms: Sequence[str], wholes: Sequence[str], documents: Collection[int] | None
+        self, searcher: tantivy.Searcher, terms: Sequence[str], wholes: Sequence[str], among: Among | None
     ) -> tuple[tantivy.Query, float]:
         """What to ask, and what its terms weigh together."""
         import tantivy
@@ -266,9 +265,9 @@ class WordIndex:
             query = ask.term_query(schema, "wholes", whole, "basic")
             either.append((tantivy.Occur.Should, ask.boost_query(query, _WHOLE)))
         asked = ask.boolean_query(either)
-        if documents is not None:
-            among = ask.const_score_query(ask.term_set_query(schema, "document", list(documents)), 0.0)
-            asked = ask.boolean_query([(tantivy.Occur.Must, asked), (tantivy.Occur.Must, among)])
+        if among is not None:
+            within = ask.const_score_query(ask.term_set_query(schema, among.field, list(among.ids)), 0.0)
+            asked = ask.boolean_query([(tantivy.Occur.Must, asked), (tantivy.Occur.Must, within)])
         return asked, weight
 
     def _opened(self) -> tantivy.Index:
@@ -283,6 +282,8 @@ class WordIndex:
 
     def _open(self) -> tantivy.Index:
         private_directory(self._folder)
+        for lock in _LOCKS:  # else they are made readable by others, who cannot enter the folder; but still
+            (self._folder / lock).touch(0o600)
         self._index = _open(self._folder)
         _keep_private(self._folder)
         self._look()

@@ -22,10 +22,12 @@ CREATE TABLE tokens (
     UNIQUE (model, memory)
 ) STRICT;
 CREATE INDEX tokens_of_memory ON tokens (memory);
--- These vectors have no tokens beside them: they go by another name, serve under it, and are made anew meanwhile.
-INSERT INTO models (name) SELECT DISTINCT model || ' without tokens' FROM old_vectors;
+-- The default model has tokens now, and these vectors have none beside them: they go by another name, serve under it, and
+-- are made anew meanwhile.
+UPDATE old_vectors SET model = 'all-MiniLM-L6-v2-int8 without tokens' WHERE model = 'all-MiniLM-L6-v2-int8';
+INSERT INTO models (name) SELECT DISTINCT model FROM old_vectors;
 INSERT INTO vectors (memory, model, vector)
-    SELECT memory, models.id, vector FROM old_vectors JOIN models ON models.name = old_vectors.model || ' without tokens';
+    SELECT memory, models.id, vector FROM old_vectors JOIN models ON models.name = old_vectors.model;
 DROP TABLE old_vectors;
 
 CREATE TABLE gone (
