@@ -36,6 +36,8 @@ _PATIENCE = 15  # acknowledged steps after which a child is killed that does not
 _DEADLINE = 120.0  # seconds after which a life that does not end is a failure
 #: What happens on the way to the bank, whatever the steps, and what only some of them lead to.
 _ON_THE_WAY = ("journal.session", "outbox.claim", "engine.retain", "outbox.delivered", "outbox.adopt")
+_AT_FIRST = [(phase, "journal.bank") for phase in ("commit", "committed")]
+_OWED = 2
 _LEADS_TO: dict[Verb, tuple[str, ...]] = {"rewind": ("engine.retract",), "forget": ("engine.forget",)}
 
 
@@ -125,7 +127,11 @@ def run_home(tally: Tally, seed: str, kills: int, say: Callable[[str], None]) ->
 
 
 def _begin(chance: random.Random, tally: Tally, home: Path, host: Host, batch: int, idle_seconds: float) -> Child:
-    if chance.random() < 0.4:  # at a random moment: after some lines, or some time that may end before the first
+    rare = [] if home.joinpath("journal.db").exists() else _AT_FIRST  # what only the first life of a home comes by
+    owed = [point for point in rare if tally.killed_at[point] < _OWED]
+    if (
+        not owed and chance.random() < 0.4
+    ):  # at a random moment: after some lines, or some time that may end before the first
         lines = chance.choice((chance.randint(0, 8), sys.maxsize))
         seconds = chance.uniform(0, 0.06) if lines == sys.maxsize else _DEADLINE
         return _fork(Life(home, host.steps, host.done, batch, idle_seconds), host, lines, seconds)
@@ -135,9 +141,7 @@ def _begin(chance: random.Random, tally: Tally, home: Path, host: Host, batch: i
         *(WRITES[verb] for verb in ahead),
         *(name for verb in ahead for name in _LEADS_TO.get(verb, ())),
     }
-    points = [(phase, name) for phase in ("commit", "committed") for name in names]
-    if not home.joinpath("journal.db").exists():
-        points += [(phase, "journal.bank") for phase in ("commit", "committed")]
+    points = owed or [*((phase, name) for phase in ("commit", "committed") for name in names), *rare]
     point = min(sorted(points), key=lambda one: (tally.killed_at[one], chance.random()))
     life = Life(home, host.steps, host.done, batch, idle_seconds, point, chance.choice((1, 1, 1, 2, 3)))
     return _fork(life, host, _PATIENCE, _DEADLINE)

@@ -72,14 +72,15 @@ def select(ranked: Ranked, query: Query, seen: npt.NDArray[np.bool_], fetch: Fet
     said: dict[str, int] = {}
     left = query.max_tokens
     for hit in _spread(ranked, _worthwhile(ranked, query), fetch):
-        twin = said.get(_said(hit))
+        text = _said(hit)
+        twin = said.get(text)
         if twin is not None:
             hits[twin] = replace(hits[twin], count=hits[twin].count + 1)
         elif hit.tokens <= left and len(hits) < query.limit:
             hit = _introduced(ranked, hit, left, seen, fetch)
             left -= hit.tokens
             hits.append(hit)
-            said[_said(hit)] = len(hits) - 1
+            said[text] = len(hits) - 1
         if left <= 0 or (len(hits) >= query.limit and twin is None):
             break
     return hits
