@@ -71,10 +71,9 @@ def collect(conversations: Sequence[Conversation], embedder: Embedder | None) ->
     asked: list[Asked] = []
     for one in conversations:
         tell(f"  {one.source} {one.name}")
-        foreign = [
-            q for other in conversations if other.source == one.source and other is not one for q in other.questions
-        ]
-        chosen = chance.choice(len(foreign), min(_FOREIGN, len(foreign)), replace=False) if foreign else []
+        others = [each for each in conversations if each.source == one.source and each is not one]
+        foreign = [question for each in others for question in each.questions]
+        chosen: list[int] = chance.permutation(len(foreign))[:_FOREIGN].tolist()
         with tempfile.TemporaryDirectory() as folder:
             bank = Bank(Path(folder), embedder)
             refs = _fill(bank, one)
@@ -140,7 +139,7 @@ def fit(asked: Sequence[Asked], kind: str) -> Floats:
     table = np.concatenate([one.signals[:, columns] for one in useful])
     scale = table.std(axis=0) + 1e-9
     problem = _Problem(useful, table / scale)
-    return _minimise(problem, len(columns)) / scale
+    return np.asarray(_minimise(problem, len(columns)) / scale)
 
 
 class _Problem:

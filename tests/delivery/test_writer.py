@@ -11,8 +11,8 @@ from threadline.backends.base import BankFigures, Capabilities
 from threadline.delivery.backoff import LONGEST_SECONDS, rest_seconds
 from threadline.delivery.outbox import Parcel
 from threadline.delivery.writer import Writer
-from threadline.documents import Batch, Passage, Query, Recalled, Reflection, Removal
-from threadline.errors import BackendRefusedError, BackendUnavailableError, StorageFullError
+from threadline.documents import Batch, Explained, Passage, Query, Recalled, Reflection, Removal, Wanted
+from threadline.errors import BackendRefusedError, BackendUnavailableError, EmbedderError, StorageFullError
 
 
 class Outbox:
@@ -75,6 +75,12 @@ class Backend:
 
     def reflect(self, bank: str, query: Query) -> Reflection:
         return Reflection("")
+
+    def explain(self, bank: str, query: Query, wanted: Wanted | None = None) -> list[Explained]:
+        return []
+
+    def upkeep(self, bank: str) -> bool:
+        return False
 
     def rebuild(self, bank: str) -> int:
         return 0
@@ -208,6 +214,65 @@ def test_look_once_more_when_told_to_stop() -> None:
     go_on.set()
     stopping.join(20)
     assert outbox.log == [("delivered", 1, "")]
+
+
+def test_do_background_work_in_slices_while_there_is_nothing_to_carry() -> None:
+    outbox, backend = Outbox(), Backend()
+    done = threading.Event()
+    seen: list[int] = []
+
+    def upkeep() -> bool:
+        """Three slices; a parcel that comes in after the first goes before the second."""
+        seen.append(len(outbox.log))
+        if len(seen) == 1:
+            outbox.parcels.append(_parcel(1))
+        if len(seen) == 3:
+            done.set()
+        return len(seen) < 3
+
+    writer = Writer(outbox, backend, upkeep=upkeep)
+    writer.start()
+    assert done.wait(20)
+    assert writer.stop(20)
+    assert seen[:3] == [0, 1, 1]
+
+
+def test_begin_no_slice_once_told_to_stop() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    slices: list[int] = []
+
+    def upkeep() -> bool:
+        slices.append(1)
+        begun.set()
+        assert go_on.wait(20)
+        return True
+
+    writer = Writer(Outbox(), Backend(), upkeep=upkeep)
+    writer.start()
+    assert begun.wait(20)
+    stopping = threading.Thread(target=writer.stop, args=(20,))
+    stopping.start()
+    while writer._stop_at is None:
+        os.sched_yield()
+    go_on.set()
+    stopping.join(20)
+    assert slices == [1]
+
+
+def test_say_what_keeps_the_background_work_from_being_done() -> None:
+    told = threading.Event()
+
+    def upkeep() -> bool:
+        told.set()
+        raise EmbedderError("The embedding model failed.")
+
+    writer = Writer(Outbox(), Backend(), upkeep=upkeep)
+    writer.start()
+    assert told.wait(20)
+    while writer.trouble is None:
+        os.sched_yield()
+    assert "embedding model failed" in writer.trouble
+    assert writer.stop(20)
 
 
 def test_act_on_a_reminder_and_put_it_off() -> None:

@@ -64,7 +64,7 @@ class Bank:
         self._served = ("", "")
 
     def retain(self, batch: Batch) -> None:
-        """Store a batch and make memories of it, at most 512 of one message embedded.
+        """Store a batch and make memories of it. Of one message 512 are embedded at once, the rest by `upkeep`.
 
         A key already applied, a passage already there and a turn taken out change nothing. A document's tags
         are those of all its batches together; its metadata is the latest batch's.

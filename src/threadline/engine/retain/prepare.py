@@ -14,8 +14,8 @@ from threadline.engine.roles import person
 from threadline.engine.store.base import Embedding, Piece, Prepared
 from threadline.engine.vectors import quantise
 
-#: The most pieces of one message that are embedded. A message of 10 MB must not hold the writer for minutes:
-#: what comes after is found by its words.
+#: The most pieces of one message that are embedded at once. A message of 10 MB must not hold the writer for minutes:
+#: what comes after is found by its words, until background work has embedded it too.
 MAX_EMBEDDED = 512
 
 
