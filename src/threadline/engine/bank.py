@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,11 +12,13 @@ from threadline.database import Durability
 from threadline.documents import Batch, Query
 from threadline.engine.models.base import Embedder
 from threadline.engine.recall.catalogue import Catalogue, Rows
+from threadline.engine.recall.events import EVENT, frames_of
 from threadline.engine.recall.fuse import DEFAULT, Fusions
 from threadline.engine.recall.question import read_question
 from threadline.engine.recall.rank import Effort, Ranked, Reranker, effort_of, rank, rerank
 from threadline.engine.recall.scope import Visible, visible
 from threadline.engine.recall.select import Hit, select
+from threadline.engine.recall.timeframe import Timeframe, understand
 from threadline.engine.retain.prepare import prepare
 from threadline.engine.retain.reembed import Reembedding
 from threadline.engine.store.base import Figures, Memory, Store
@@ -127,18 +130,21 @@ class Bank:
             StorageError: the bank cannot be read.
         """
         rows, embedder = self._rows()
-        question = read_question(query.text, query.asked_at or datetime.now(UTC), rows, embedder)
+        asked_at = query.asked_at or datetime.now(UTC)
         seen = visible(self._store, query, rows)
         model = embedder.name if embedder else ""
-        ranked = rank(
-            question,
-            rows,
-            seen,
-            self._store.words,
-            lambda memories: self._store.token_vectors(model, memories),
-            self._fusions,
-            effort or effort_of(query),
-        )
+
+        def weigh(text: str, effort: Effort, frames: Sequence[Timeframe] = ()) -> Ranked:
+            question = read_question(text, asked_at, rows, embedder)
+            tokens = functools.partial(self._store.token_vectors, model)
+            return rank(question, rows, seen, self._store.words, tokens, self._fusions, effort, frames)
+
+        effort = effort or effort_of(query)
+        event = understand(query.text, asked_at)
+        frames: Sequence[Timeframe] = ()
+        if event.anchor and event.relation and effort.second_look:  # when was "the move" of "before the move"?
+            frames = frames_of(event.relation, weigh(event.anchor, EVENT))
+        ranked = weigh(query.text, effort, frames)
         if self._reranker is not None and query.budget == "high":
             ranked = rerank(ranked, query.text, self._reranker, self._store.memories)
         return ranked, seen

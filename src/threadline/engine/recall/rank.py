@@ -16,6 +16,7 @@ from threadline.engine.recall.moments import time_scores
 from threadline.engine.recall.question import Question
 from threadline.engine.recall.scope import Visible
 from threadline.engine.recall.signals import Signals, signals
+from threadline.engine.recall.timeframe import Timeframe
 from threadline.engine.recall.words import word_scores
 from threadline.engine.store.base import Memory
 from threadline.engine.store.words import WordIndex
@@ -118,7 +119,14 @@ def _ranks(column: Floats) -> npt.NDArray[np.int64]:
 
 
 def rank(
-    question: Question, rows: Rows, seen: Visible, index: WordIndex, tokens: Tokens, fusions: Fusions, effort: Effort
+    question: Question,
+    rows: Rows,
+    seen: Visible,
+    index: WordIndex,
+    tokens: Tokens,
+    fusions: Fusions,
+    effort: Effort,
+    frames: Sequence[Timeframe] = (),
 ) -> Ranked:
     """Weigh a bank's memories against a question.
 
@@ -127,13 +135,14 @@ def rank(
         seen: what may be found.
         tokens: gives the token vectors of memories for the second look.
         fusions: what makes scores of signals.
+        frames: the time of what is asked, besides what the question itself says.
 
     Raises:
         StorageError: the bank cannot be read.
     """
     words = word_scores(index, rows, question, seen.rows, seen.documents, effort.depth)
     meaning = meaning_scores(rows, question, seen.rows)
-    frames = question.time.frames
+    frames = (*question.time.frames, *frames)
     time = time_scores(rows, frames, seen.rows) if frames else None
     places = candidates(rows, words, meaning, time, seen.rows, effort.depth)
     found = signals(rows, places, question, seen.rows, words, meaning, time)

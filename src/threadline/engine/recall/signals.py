@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from threadline.engine.recall.catalogue import NONE, Rows
 from threadline.engine.recall.question import Question, asks_about
-from threadline.engine.roles import AGENT, USER
+from threadline.engine.roles import OTHER, USER
 from threadline.engine.vectors import cosines
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Signals:
         speaker: 1 where it was said by somebody whom the question names.
         near_words, near_meaning: the better of the two messages next to it.
         thread: the words of the two best other messages of its document, above the least of the candidates.
-        user, agent: 1 where the unnamed user or agent of a chat said it.
+        user, agent: 1 where the unnamed user of a chat said it, or the agent or a tool of its.
         length: the logarithm of its tokens.
         age: the logarithm of how many days lie between it and the latest, where what is asked leans on the present.
         time: how well the moment it was said fits the time that the question speaks of, from 0 to 1.
@@ -85,8 +85,9 @@ def signals(
     """
     import numpy as np
 
-    named = rows.speakers[candidates] != NONE
     roles = rows.roles[candidates]
+    # What a tool gave back is the agent's, by whatever name: code and tables must not drown the talk.
+    named = (rows.speakers[candidates] != NONE) & (roles != OTHER)
     near_words, near_meaning = (_near(rows, candidates, scores) for scores in (words, meaning))
     return Signals(
         words=words[candidates],
@@ -97,7 +98,7 @@ def signals(
         near_meaning=near_meaning,
         thread=_thread(rows, candidates, words),
         user=((roles == USER) & ~named).astype(np.float64),
-        agent=((roles == AGENT) & ~named).astype(np.float64),
+        agent=((roles != USER) & ~named).astype(np.float64),
         length=np.log1p(rows.lengths[candidates]),
         age=_age(rows, candidates, question, seen),
         time=np.zeros(len(candidates)) if time is None else time[candidates],
