@@ -8,12 +8,12 @@ import re
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import CancelledError
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from threadline.backends.hindsight.options import HindsightOptions
 from threadline.backends.hindsight.wire import Found, Operation
 from threadline.errors import BackendError, BackendRefusedError, BackendUnavailableError, ClosedError, SettingsError
+from threadline.retry_after import retry_after
 
 if TYPE_CHECKING:
     from hindsight_client import Hindsight
@@ -23,7 +23,6 @@ T = TypeVar("T")
 _PAGE = 500
 _BRIEF_SECONDS = 10.0  # for what needs no thinking by the server
 _GRACE_SECONDS = 5.0
-_LONGEST_RETRY_AFTER = 3600.0
 _LONGEST_DETAIL = 300
 
 
@@ -357,18 +356,7 @@ def _detail(body: object) -> str:
 
 
 def _retry_after(headers: Mapping[str, str] | None) -> float:
-    """Seconds, from either form of the header; 0 where there is none that can be read."""
-    from datetime import UTC, datetime
-
-    value = next((text for name, text in (headers or {}).items() if name.lower() == "retry-after"), "")
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            seconds = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
-        except (ValueError, TypeError):
-            return 0.0
-    return min(max(seconds, 0.0), _LONGEST_RETRY_AFTER)
+    return retry_after(next((text for name, text in (headers or {}).items() if name.lower() == "retry-after"), ""))
 
 
 def _first_line(error: BaseException) -> str:

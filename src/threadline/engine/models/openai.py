@@ -19,6 +19,7 @@ from threadline.engine.models.batched import Batched, vectors_name
 from threadline.engine.models.options import load_options
 from threadline.engine.models.shared import need
 from threadline.errors import ClosedError, EmbedderError
+from threadline.retry_after import retry_after
 
 if TYPE_CHECKING:
     import httpx2
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _GRACE_SECONDS = 5.0
-_LONGEST_RETRY_AFTER = 3600.0
 _LONGEST_DETAIL = 300
 
 
@@ -168,7 +168,7 @@ class _Wire:
             case _ if status in (408, 425, 429) or status >= 500:
                 raise _BusyError(
                     f"The embeddings endpoint {self._url} cannot do it now ({said}); it is tried again.",
-                    _retry_after(response.headers.get("retry-after", "")),
+                    retry_after(response.headers.get("retry-after", "")),
                 )
             case _ if status >= 400:
                 raise EmbedderError(
@@ -294,18 +294,3 @@ def _read(response: httpx2.Response) -> tuple[list[int], npt.NDArray[np.float32]
     if places and rows.ndim != 2:
         raise TypeError("an embedding is no list of numbers")
     return places, rows
-
-
-def _retry_after(value: str) -> float:
-    """Seconds, from either form of the header; 0 where there is none that can be read."""
-    from datetime import UTC, datetime
-    from email.utils import parsedate_to_datetime
-
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            seconds = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
-        except (ValueError, TypeError):
-            return 0.0
-    return min(max(seconds, 0.0), _LONGEST_RETRY_AFTER)

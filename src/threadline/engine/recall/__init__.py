@@ -1,1 +1,1 @@
-"""The stages of a recall: scope, words, meaning, fuse, budget."""
+"""The stages of a recall: question, scope, channels (words, meaning, moments), candidates, signals, rank, select."""

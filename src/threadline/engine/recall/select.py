@@ -28,7 +28,7 @@ LEAST = 0.005
 _PIECES = 2
 
 #: A memory of at most so many tokens is returned with what was said before it, at most so many characters of that.
-_SHORT = 12
+_SHORT = 8
 _BEFORE = 240
 
 _FETCH = 64
