@@ -10,7 +10,7 @@ from pathlib import Path
 
 from threadline.database import Durability
 from threadline.documents import Batch, Query
-from threadline.engine.models.base import Embedder
+from threadline.engine.models.base import Embedder, Encoder
 from threadline.engine.recall.catalogue import Catalogue, Rows
 from threadline.engine.recall.events import EVENT, frames_of
 from threadline.engine.recall.fuse import DEFAULT, Fusions
@@ -201,7 +201,14 @@ class Bank:
         served = model, self._store.state().serving  # once all of a model's vectors are there, they are read again
         with self._lock:
             if self._catalogue is None or self._served != served:
+                _load(embedder)  # what that takes for a moment is given back before the vectors are read
                 self._catalogue = Catalogue(self._store, model, embedder.dimensions if embedder else 0)
                 self._served = served
             catalogue = self._catalogue
         return catalogue.rows(), embedder
+
+
+def _load(embedder: object) -> None:
+    """Have a model in memory; one that is elsewhere is not troubled."""
+    if isinstance(embedder, Encoder):
+        embedder.encode_query("")

@@ -53,6 +53,9 @@ class Memories:
     def gone(self, generation: int) -> list[int]:
         return [memory for at, memory in self.log if at > generation]
 
+    def count(self) -> int:
+        return len(self.held)
+
     def rows(self, after: int, limit: int) -> list[Row]:
         return [row for memory, (row, _) in sorted(self.held.items()) if memory > after][:limit]
 

@@ -104,6 +104,8 @@ class Catalogue:
             elif self._generation < state.generation:
                 self._columns.drop(self._store.gone(self._generation))
             self._generation = state.generation
+            if not self._newest:  # to grow by doubling takes for a moment half as much again
+                self._columns.reserve(self._store.count())
             while self._newest < state.newest:
                 rows = self._store.rows(self._newest, _SLICE)
                 if not rows:
@@ -136,7 +138,7 @@ class _Columns:
         import numpy as np
 
         start, end = self._length, self._length + len(rows)
-        self._reserve(end)
+        self.reserve(end, 2)
         added = slice(start, end)
         ids, passages, documents, turns, roles, speakers, said_at, tokens = zip(*rows, strict=True)
         sides = [side(role) for role in roles]
@@ -211,17 +213,18 @@ class _Columns:
         self._passage = int(passages[-1])
         return np.asarray(count - 1 + np.cumsum(begins), np.int32)
 
-    def _reserve(self, length: int) -> None:
+    def reserve(self, length: int, growth: int = 1) -> None:
+        """Make room for so many rows; where there is none, for `growth` times as many as there was."""
         import numpy as np
 
         capacity = len(self._vectors)
         if length > capacity:
-            more = max(length, 2 * capacity) - capacity
+            more = max(length, growth * capacity) - capacity
             self._each = [np.concatenate([column, np.zeros(more, column.dtype)]) for column in self._each]
             self._vectors = np.concatenate([self._vectors, np.zeros((more, self.dimensions), np.int8)])
             self._norms = np.concatenate([self._norms, np.ones(more, np.float32)])
         links = len(self._links[0])
         needed = self._count + (length - self._length) + 1
         if needed > links:
-            more = max(needed, 2 * links) - links
+            more = max(needed, growth * links) - links
             self._links = [np.concatenate([column, np.zeros(more, np.int32)]) for column in self._links]

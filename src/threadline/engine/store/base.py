@@ -150,6 +150,9 @@ class Store(Protocol):
     def gone(self, generation: int) -> list[int]:
         """The memories that went away after this generation, which must not lie before `complete_since`."""
 
+    def count(self) -> int:
+        """How many memories there are."""
+
     def rows(self, after: int, limit: int) -> list[Row]:
         """Where the memories newer than `after` belong, oldest first."""
 

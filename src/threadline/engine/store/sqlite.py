@@ -181,6 +181,11 @@ class SqliteStore:
         rows = self.database.rows("SELECT memory FROM gone WHERE generation > ? ORDER BY memory", (generation,))
         return [memory for (memory,) in rows]
 
+    def count(self) -> int:
+        """How many memories there are."""
+        with storage_errors(self.path):
+            return _count(self.database.read(), "memories")
+
     def rows(self, after: int, limit: int) -> list[Row]:
         """Where the memories newer than `after` belong, oldest first."""
         sql = """
