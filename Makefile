@@ -14,7 +14,7 @@ DATA ?= ../shared/data
 KILLS ?= 5000
 SEEDS ?= 20000
 
-.PHONY: help demo test lint format types unit crash simulate extras hindsight faults bench bench-quality bench-peers tune docs lock clean
+.PHONY: help demo test lint format types unit crash simulate extras hindsight hermes faults bench bench-quality bench-peers tune docs lock clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,10 +70,14 @@ extras: $(EXTRAS)/.ready ## Test the embedders that bring gigabytes: fastembed a
 hindsight: $(READY) $(HINDSIGHT)/.ready ## Hold delivery to its contract on a real Hindsight server, killed again and again
 	@THREADLINE_HINDSIGHT_PYTHON=$(HINDSIGHT)/bin/python $(BIN)/pytest -m hindsight tests/hindsight
 
-$(HERMES)/.ready: Makefile
+$(HERMES)/.ready: Makefile pyproject.toml
 	$(PYTHON) -m venv $(HERMES)
 	$(HERMES)/bin/python -m pip install --quiet --disable-pip-version-check hermes-agent==0.19.0 hindsight-client==0.6.1
+	$(HERMES)/bin/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
+
+hermes: $(READY) $(HERMES)/.ready ## Drive the real Hermes host through its own commands: terminal, one-shot, gateway, kills
+	@THREADLINE_HERMES_PYTHON=$(HERMES)/bin/python $(BIN)/pytest -m hermes tests/hosts/hermes
 
 faults: $(READY) $(HERMES)/.ready ## What each fault does to the provider bundled with hermes-agent, and to us; write docs/faults.md
 	@$(BIN)/python -m benchmarks.faults --hermes-python $(HERMES)/bin/python --write docs/faults.md

@@ -1,0 +1,1 @@
+"""The real Hermes host, driven from outside through its own commands, whichever memory provider is active."""

@@ -1,0 +1,1 @@
+"""What runs in the host's environment. It imports the host, and nothing of the tests."""
