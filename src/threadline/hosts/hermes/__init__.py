@@ -1,0 +1,1 @@
+"""Threadline as the memory of Hermes Agent."""
