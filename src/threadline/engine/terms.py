@@ -76,7 +76,10 @@ _STEMMERS = (
 def index_terms(text: str) -> list[str]:
     """The terms of a text in their order, each as often as it is said."""
     said = words(text)
-    return list(_terms(said, tongue(said), whole=True))
+    language = tongue(said)
+    if language == "english" and text.isascii():  # most of what is said
+        return list(map(_stem, said))
+    return list(_terms(said, language, whole=True))
 
 
 def query_terms(query: str) -> list[str]:

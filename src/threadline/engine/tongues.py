@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable
 
@@ -59,9 +60,10 @@ def tongue(words: Iterable[str]) -> str:
 
     Two that have as many are told apart by nothing: then it is English as well.
     """
-    counts = Counter(each for word in words for each in _TONGUES.get(word, ()))
-    (best, most), (_, next_most) = (*counts.most_common(2), ("", 0), ("", 0))[:2]
-    return best if most >= _LEAST and most > next_most else "english"
+    counts = Counter(itertools.chain.from_iterable(filter(None, map(_TONGUES.get, words))))
+    most = max(counts.values(), default=0)
+    leading = [language for language, count in counts.items() if count == most]
+    return leading[0] if most >= _LEAST and len(leading) == 1 else "english"
 
 
 def is_function_word(word: str, language: str) -> bool:

@@ -1,13 +1,23 @@
 from __future__ import annotations
 
 import hashlib
+import string
 
-from threadline.engine.models.wordpiece import VOCABULARY, count_tokens, encode
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from threadline.engine.models.wordpiece import VOCABULARY, _tokenizer, count_tokens, encode
 
 
 def test_encode_as_the_model_was_trained() -> None:
     # The ids of BERT's uncased vocabulary.
     assert encode(["Hello, world!", "unaffable"]) == [[7592, 1010, 2088, 999], [14477, 20961, 3468]]
+
+
+@given(st.text(st.sampled_from(string.printable + "\0\x1fé中İ"), max_size=80))
+@example("Dear Ann,\nthe Ferry-2 leaves @ 9:00 (interoperably).\n" + "x" * 101)
+def test_encode_word_by_word_as_the_tokenizer_does_the_whole(text: str) -> None:
+    assert encode([text]) == [_tokenizer().encode(text, add_special_tokens=False).ids]
 
 
 def test_count_one_token_a_word() -> None:

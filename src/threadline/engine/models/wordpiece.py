@@ -27,7 +27,7 @@ def encode(texts: Sequence[str]) -> list[list[int]]:
     Raises:
         EmbedderError: the vocabulary file is missing.
     """
-    return [encoding.ids for encoding in _tokenizer().encode_batch(list(texts), add_special_tokens=False)]
+    return [_encode(text) for text in texts]
 
 
 def written(ids: Sequence[int]) -> tuple[str, ...]:
@@ -45,15 +45,21 @@ def count_tokens(texts: Sequence[str]) -> list[int]:
 
 
 def _count(text: str) -> int:
-    if text.isascii() and text.isprintable():  # what WordPiece does there is to cut at white space and punctuation
-        return max(sum(map(_pieces, _WORDS.findall(text.lower()))), -(-len(text) // _BYTES_PER_TOKEN))
-    floor = -(-len(text.encode("utf-8", "replace")) // _BYTES_PER_TOKEN)
-    return max(len(encode([text])[0]), floor)
+    size = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+    return max(len(_encode(text)), -(-size // _BYTES_PER_TOKEN))
+
+
+def _encode(text: str) -> list[int]:
+    if text.isascii() and text.replace("\n", " ").isprintable():
+        # What the tokenizer does there is to cut at white space and punctuation, and then word by word.
+        return [number for word in _WORDS.findall(text.lower()) for number in _pieces(word)]
+    numbers: list[int] = _tokenizer().encode(text, add_special_tokens=False).ids
+    return numbers
 
 
 @functools.lru_cache(maxsize=65_536)
-def _pieces(word: str) -> int:
-    return len(encode([word])[0])
+def _pieces(word: str) -> tuple[int, ...]:
+    return tuple(token.id for token in _tokenizer().model.tokenize(word))
 
 
 @functools.cache
