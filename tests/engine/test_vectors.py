@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 
+from threadline.engine import vectors
 from threadline.engine.vectors import cosines, lengths, quantise, stack
 
 
@@ -17,6 +19,14 @@ def test_compare_as_the_unrounded_vectors_do() -> None:
     measured = cosines(quantise(rows[3]), stored, lengths(stored))
     assert np.allclose(measured, rows @ rows[3], atol=0.01)
     assert measured.argmax() == 3
+
+
+@pytest.mark.parametrize("count", [1, 2, 50, 51])
+def test_compare_the_same_on_two_threads(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored = quantise(unit_rows(count))
+    alone = cosines(stored[0], stored, lengths(stored))
+    monkeypatch.setattr(vectors, "_WORTH_A_THREAD", 0)
+    assert np.array_equal(cosines(stored[0], stored, lengths(stored)), alone)
 
 
 def test_compare_with_no_rows() -> None:

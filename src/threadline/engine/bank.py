@@ -14,11 +14,11 @@ from threadline.engine.models.base import Embedder, Encoder
 from threadline.engine.recall.catalogue import Catalogue, Rows
 from threadline.engine.recall.events import EVENT, frames_of
 from threadline.engine.recall.fuse import DEFAULT, Fusions
-from threadline.engine.recall.question import read_question
+from threadline.engine.recall.question import Question, read_question
 from threadline.engine.recall.rank import Effort, Ranked, Reranker, effort_of, rank, rerank
 from threadline.engine.recall.scope import Visible, visible
 from threadline.engine.recall.select import Hit, select
-from threadline.engine.recall.timeframe import Timeframe, understand
+from threadline.engine.recall.timeframe import Timeframe
 from threadline.engine.retain.prepare import prepare
 from threadline.engine.retain.reembed import Reembedding
 from threadline.engine.store.base import Figures, Memory, Store
@@ -134,17 +134,17 @@ class Bank:
         seen = visible(self._store, query, rows)
         model = embedder.name if embedder else ""
 
-        def weigh(text: str, effort: Effort, frames: Sequence[Timeframe] = ()) -> Ranked:
-            question = read_question(text, asked_at, rows, embedder)
+        def weigh(question: Question, effort: Effort, frames: Sequence[Timeframe] = ()) -> Ranked:
             tokens = functools.partial(self._store.token_vectors, model)
             return rank(question, rows, seen, self._store.words, tokens, self._fusions, effort, frames)
 
         effort = effort or effort_of(query)
-        event = understand(query.text, asked_at)
+        question = read_question(query.text, asked_at, rows, embedder)
+        anchor, relation = question.time.anchor, question.time.relation
         frames: Sequence[Timeframe] = ()
-        if event.anchor and event.relation and effort.second_look:  # when was "the move" of "before the move"?
-            frames = frames_of(event.relation, weigh(event.anchor, EVENT))
-        ranked = weigh(query.text, effort, frames)
+        if anchor and relation and effort.second_look:  # when was "the move" of "before the move"?
+            frames = frames_of(relation, weigh(read_question(anchor, asked_at, rows, embedder), EVENT))
+        ranked = weigh(question, effort, frames)
         if self._reranker is not None and query.budget == "high":
             ranked = rerank(ranked, query.text, self._reranker, self._store.memories)
         return ranked, seen

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
@@ -88,7 +88,7 @@ def signals(
     roles = rows.roles[candidates]
     # What a tool gave back is the agent's, by whatever name: code and tables must not drown the talk.
     named = (rows.speakers[candidates] != NONE) & (roles != OTHER)
-    near_words, near_meaning = (_near(rows, candidates, scores) for scores in (words, meaning))
+    near_words, near_meaning = _near(rows, candidates, (words, meaning))
     return Signals(
         words=words[candidates],
         meaning=_nearest(rows, candidates, question, meaning),
@@ -116,20 +116,21 @@ def _nearest(rows: Rows, candidates: Places, question: Question, meaning: Floats
     return best
 
 
-def _near(rows: Rows, candidates: Places, scores: Floats) -> Floats:
-    """The better of the messages before and after each candidate's."""
+def _near(rows: Rows, candidates: Places, scores: Sequence[Floats]) -> list[Floats]:
+    """The better of the messages before and after each candidate's, by each of some scores."""
     import numpy as np
 
     messages = rows.messages[candidates]
     # A message that came while this was computed is in the links, but not in these rows.
     beside = np.stack([rows.before[messages], rows.after[messages]])
     beside = np.where(beside < len(rows.before), beside, NONE)
-    wanted = np.unique(beside[beside != NONE])
+    wanted = np.unique(beside)
+    wanted = wanted[wanted != NONE]
     if not len(wanted):
-        return np.zeros(len(candidates))
-    best = message_scores(rows, wanted, scores)
-    found = np.where(beside == NONE, 0.0, best[np.minimum(np.searchsorted(wanted, beside), len(wanted) - 1)])
-    return np.asarray(found.max(axis=0))
+        return [np.zeros(len(candidates)) for _ in scores]
+    places = np.minimum(np.searchsorted(wanted, beside), len(wanted) - 1)
+    best = (message_scores(rows, wanted, each)[places] for each in scores)
+    return [np.where(beside == NONE, 0.0, each).max(axis=0) for each in best]
 
 
 def message_scores(rows: Rows, messages: npt.NDArray[np.int32], scores: Floats) -> Floats:
