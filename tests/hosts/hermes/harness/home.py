@@ -203,6 +203,8 @@ def _config(model: FakeModel) -> dict[str, Any]:
             "context_length": 200_000,
         },
         "agent": {"environment_probe": False},  # it runs pip, for two seconds
+        "memory": {"nudge_interval": 0},  # every tenth turn it would have the model review the conversation
+        "skills": {"creation_nudge_interval": 0},
         "auxiliary": {"title_generation": {"enabled": False}},
         "approvals": {"destructive_slash_confirm": False},
         "model_catalog": {"enabled": False},

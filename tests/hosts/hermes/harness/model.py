@@ -14,8 +14,8 @@ from typing import Any, Self
 
 from .waiting import HarnessError
 
-#: The model that the server offers, and that a home is configured to use.
-MODEL = "fake-model"
+#: The model that a home is configured to use, and another one that is offered beside it.
+MODEL, OTHER_MODEL = "fake-model", "other-model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +225,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.model.stray(f"GET {self.path}")
             self.send_error(502)
         elif self.path.startswith("/v1/models"):
-            self._send({"object": "list", "data": [{"id": MODEL, "object": "model", "owned_by": "tests"}]})
+            offered = [{"id": name, "object": "model", "owned_by": "tests"} for name in (MODEL, OTHER_MODEL)]
+            self._send({"object": "list", "data": offered})
         else:  # the host asks whether this is Ollama, LM Studio, ...
             self.send_error(404)
 

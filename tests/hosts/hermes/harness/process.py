@@ -106,18 +106,26 @@ class Driven(Child):
             raise HarnessError(f"{do} raised {answer['raised']}. {self.home.tail()}")
         return answer["outcome"]
 
-    def next_event(self, kind: str, seconds: float = SECONDS) -> dict[str, Any]:
-        """Wait for the next event of a kind, and take it.
+    def next_event(
+        self, kind: str, seconds: float = SECONDS, matches: Callable[[dict[str, Any]], bool] = bool
+    ) -> dict[str, Any]:
+        """Wait for the next event of a kind that matches, and take it.
 
         Raises:
             HarnessError: it did not come.
         """
+
+        def first() -> dict[str, Any] | None:
+            return next(filter(matches, self._events.get(kind, ())), None)
+
         with self._arrived:
-            if not self._arrived.wait_for(lambda: self._events.get(kind) or self._ended, seconds):
-                raise HarnessError(f"no {kind} within {seconds} s. {self.home.tail()}")
-            if not self._events.get(kind):
-                raise HarnessError(f"the host died before a {kind}. {self.home.tail()}")
-            return self._events[kind].pop(0)
+            self._arrived.wait_for(lambda: first() or self._ended, seconds)
+            found = first()
+            if found is None:
+                why = "the host died before it" if self._ended else f"not within {seconds} s"
+                raise HarnessError(f"no {kind}: {why}. {self.home.tail()}")
+            self._events[kind].remove(found)
+            return found
 
     def close(self) -> None:
         """Let go of the pipes."""
