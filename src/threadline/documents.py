@@ -108,6 +108,17 @@ class Scope:
     documents: Mapping[str, Span] | None = None
     hidden: Mapping[str, frozenset[int]] = field(default_factory=dict)
 
+    def without(self, turns: Mapping[str, frozenset[int]]) -> Scope:
+        """The same without some turns of some documents."""
+        if self.documents is None:
+            more = {name: self.hidden.get(name, frozenset()) | gone for name, gone in turns.items()}
+            return Scope(hidden={**self.hidden, **more})
+        spans = {
+            name: Span(span.last_turn, span.hidden | turns[name]) if name in turns else span
+            for name, span in self.documents.items()
+        }
+        return Scope(spans)
+
 
 #: What kind of thing a memory is: what somebody said of the world, what the agent itself said or did, or what was made
 #: of several memories (which only a backend with a language model has).

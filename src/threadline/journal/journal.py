@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import apsw
 
@@ -16,17 +16,15 @@ from threadline.documents import Scope
 from threadline.errors import (
     ForgottenError,
     InvalidBankError,
-    LineageError,
     UnknownSessionError,
     UnknownTurnError,
 )
 from threadline.journal import lineage, rows
+from threadline.journal.descent import Descent, Origin, learn, same_descent
 from threadline.journal.owner import Owner
 from threadline.journal.records import BankRecord, SessionRecord, SessionSummary, description, to_session, to_summary
 from threadline.journal.sql import SCHEMA, SQL, first_row
 from threadline.turns import Identity, Json, Message, Note, Turn
-
-Fork = Literal["branch", "continuation", "delegation"]
 
 
 def system_clock() -> datetime:
@@ -161,7 +159,7 @@ class Journal:
         return [to_summary(row) for row in self.database.rows(SQL["sessions"], {"bank": bank.key})]
 
     def fork(
-        self, bank: BankRecord, parent: SessionRecord, session: str, kind: Fork, at_turn: int | None = None
+        self, bank: BankRecord, parent: SessionRecord, session: str, kind: Descent, at_turn: int | None = None
     ) -> SessionRecord:
         """A new session that descends from `parent`. The parent's open batch is closed. Doing it again is no error.
 
@@ -177,7 +175,7 @@ class Journal:
         def work(connection: apsw.Connection) -> SessionRecord:
             found = first_row(connection, "find_session", bank=bank.key, id=session)
             if found is not None:
-                return _same_fork(to_session(found), parent, kind, at_turn)
+                return same_descent(to_session(found), parent, kind, at_turn)
             self._refuse_forgotten(connection, bank, session)
             last_turn = self._living(connection, parent).last_turn
             if at_turn is not None and not 0 <= at_turn <= last_turn:
@@ -186,13 +184,38 @@ class Journal:
                 )
             self.close_batch(connection, parent.key)
             fork_turn = (last_turn if at_turn is None else at_turn) if kind == "branch" else None
-            origin = _Origin(parent.key, fork_turn, connection)
+            origin = Origin.of(connection, parent.key, fork_turn)
             key = self._add_session(connection, bank, session, kind, origin, parent.identity, None, None)
             event = self._event(connection, key, kind)
             connection.execute(SQL["set_fork_event"], {"session": key, "event": event})
             return to_session(first_row(connection, "session_by_key", session=key))
 
         return self.database.write(f"journal.{kind}", work)
+
+    def descend(
+        self, session: SessionRecord, parent: SessionRecord, kind: Descent, at_turn: int | None = None
+    ) -> SessionRecord:
+        """Learn late how a session descends that was recorded as a fresh one. Doing it again is no error.
+
+        Args:
+            at_turn: for a branch, the last of the parent's own turns that it inherits; None: the last that was recorded
+                before the session's own first one.
+
+        Raises:
+            ForgottenError: the session or the parent was forgotten.
+            LineageError: it descends from another one, or otherwise; or would from itself.
+            UnknownTurnError: the parent has no such turn.
+        """
+
+        def work(connection: apsw.Connection) -> SessionRecord:
+            current, origin = self._living(connection, session), self._living(connection, parent)
+            if current.kind != "fresh":
+                return same_descent(current, origin, kind, at_turn)
+            learn(connection, current, origin, kind, at_turn)
+            self._event(connection, session.key, kind)
+            return to_session(first_row(connection, "session_by_key", session=session.key))
+
+        return self.database.write("journal.descend", work)
 
     def leave(self, session: SessionRecord, end: bool = False) -> None:
         """The host goes to another session, or ends this one: its open batch is closed, prefetches are void."""
@@ -207,21 +230,21 @@ class Journal:
 
         self.database.write("journal.end" if end else "journal.leave", work)
 
-    def compress(self, session: SessionRecord) -> None:
-        """The host summarised what was said so far and goes on under the same id: its open batch is closed."""
+    def compress(self, session: SessionRecord, kept: int = 0) -> None:
+        """The host summarised what was said, but for the last turns `kept`, and goes on: its open batch is closed."""
 
         def work(connection: apsw.Connection) -> None:
             current = self._living(connection, session)
             self.close_batch(connection, session.key)
             self._event(connection, session.key, "leave")
-            row: dict[str, Any] = {"session": session.key, "turn": current.last_turn, "at": self.now()}
-            connection.execute(SQL["add_compression"], row)
+            turn = max(0, current.last_turn - kept)
+            connection.execute(SQL["add_compression"], {"session": session.key, "turn": turn, "at": self.now()})
 
         self.database.write("journal.compress", work)
 
     def compressed_turn(self, session: SessionRecord) -> int:
         """The last turn that the host summarised away in place; 0 where it never did."""
-        return int(self.database.rows(SQL["compressed_turn"], {"session": session.key})[0][0])
+        return int(self.database.rows(SQL["compressed_turn"], {"session": session.key})[0][0] or 0)
 
     def epoch(self, session: SessionRecord) -> tuple[int, ...]:
         """Changes whenever what was recalled for the session may be stale.
@@ -342,6 +365,11 @@ class Journal:
         found = self.database.rows(SQL["turns"], {"session": session.key, "first": first, "last": last})
         return [rows.to_turn(session.id, row) for row in found]
 
+    def find_turn(self, session: SessionRecord, host_key: str) -> Turn | None:
+        """The turn of that key, taken back or not, or None."""
+        found = self.database.row(SQL["turn_by_key"], {"session": session.key, "host_key": host_key})
+        return None if found is None else rows.to_turn(session.id, found)
+
     def notes(self, bank: BankRecord, session: SessionRecord | None = None) -> list[Note]:
         """The notes of a session, or of the whole bank."""
         key = session.key if session else None
@@ -386,14 +414,29 @@ class Journal:
                 raise UnknownTurnError(f"Session {session.id!r} has only {len(last)} turns to take back, not {count}.")
             if not last:
                 return []
-            event = self._event(connection, session.key, "rewind")
-            for turn, number, owner in last:
-                viewer = lineage.view_of(connection, session.key, owner)
-                connection.execute(SQL["rewind_turn"], {"viewer": viewer, "turn": turn, "event": event})
-                if not lineage.is_seen(connection, turn, number, owner):
-                    self.retract(connection, bank, owner, number)
-            names = {owner: first_row(connection, "link", session=owner)[1] for _, _, owner in last}
-            return [(names[owner], number) for _, number, owner in last]
+            return self._take_back(connection, bank, session, last)
+
+        return self.database.write("journal.rewind", work)
+
+    def take_back(self, bank: BankRecord, session: SessionRecord, numbers: Sequence[int]) -> list[tuple[str, int]]:
+        """Take back turns of the session itself, wherever they stand. What was taken back already stays so.
+
+        Returns:
+            (session id, turn number) of what was taken back now, last first.
+
+        Raises:
+            UnknownTurnError: it never had such a turn; none is taken back.
+        """
+        wanted = frozenset(numbers)
+
+        def work(connection: apsw.Connection) -> list[tuple[str, int]]:
+            last_turn = self._living(connection, session).last_turn
+            unknown = sorted(number for number in wanted if not 1 <= number <= last_turn)
+            if unknown:
+                raise UnknownTurnError(f"Session {session.id!r} has no turn {unknown[0]}; its last is {last_turn}.")
+            seen = lineage.visible_turns(connection, session.key)
+            found = [turn for turn in seen if turn[2] == session.key and turn[1] in wanted]
+            return self._take_back(connection, bank, session, found) if found else []
 
         return self.database.write("journal.rewind", work)
 
@@ -406,6 +449,10 @@ class Journal:
     def bank_scope(self, bank: BankRecord) -> tuple[Scope, tuple[lineage.Kept, ...]]:
         """What a recall over the whole bank may see, and the turns it must show as a branch's."""
         return lineage.bank_scope(self.database.read(), bank.key)
+
+    def held_turns(self, session: SessionRecord) -> dict[str, frozenset[int]]:
+        """What the host's model still holds of the session's view, word for word: turns by document."""
+        return lineage.held_turns(self.database.read(), session.key)
 
     def known_at(self, bank: BankRecord, scope: Scope, moment: datetime) -> Scope:
         """What of a scope was recorded by a moment."""
@@ -470,14 +517,14 @@ class Journal:
         bank: BankRecord,
         session: str,
         kind: str,
-        origin: _Origin | str | None,
+        origin: Origin | str | None,
         identity: Identity | None,
         tags: Sequence[str] | None,
         metadata: Mapping[str, Json] | None,
     ) -> int:
         row = description(identity or Identity(), tags or (), metadata or {})
-        forked = isinstance(origin, _Origin)
-        parent = origin.columns() if isinstance(origin, _Origin) else dict.fromkeys(_Origin.COLUMNS)
+        forked = isinstance(origin, Origin)
+        parent = asdict(origin if isinstance(origin, Origin) else Origin())
         return int(
             first_row(
                 connection,
@@ -492,6 +539,22 @@ class Journal:
                 **row,
             )[0]
         )
+
+    def _take_back(
+        self,
+        connection: apsw.Connection,
+        bank: BankRecord,
+        session: SessionRecord,
+        turns: Sequence[tuple[int, int, int]],
+    ) -> list[tuple[str, int]]:
+        event = self._event(connection, session.key, "rewind")
+        for turn, number, owner in turns:
+            viewer = lineage.view_of(connection, session.key, owner)
+            connection.execute(SQL["rewind_turn"], {"viewer": viewer, "turn": turn, "event": event})
+            if not lineage.is_seen(connection, turn, number, owner):
+                self.retract(connection, bank, owner, number)
+        names = {owner: first_row(connection, "link", session=owner)[1] for _, _, owner in turns}
+        return [(names[owner], number) for _, number, owner in turns]
 
     @staticmethod
     def _seen(connection: apsw.Connection, session: SessionRecord) -> Iterator[Turn]:
@@ -525,33 +588,6 @@ def require_bank(connection: apsw.Connection, bank: BankRecord) -> None:
     """
     if first_row(connection, "bank_lives", bank=bank.key) is None:
         raise ForgottenError(f"Bank {bank.name!r} was forgotten; open the memory again to begin it anew.")
-
-
-class _Origin:
-    """Where a new session forks off."""
-
-    COLUMNS = ("parent", "fork_turn", "fork_said", "fork_note")
-
-    def __init__(self, parent: int, fork_turn: int | None, connection: apsw.Connection) -> None:
-        self._parent = parent
-        self._fork_turn = fork_turn
-        # A continuation goes on seeing its parent; a branch of it sees the parent as it was at the fork.
-        self._fork_said = None if fork_turn is None else first_row(connection, "last_said")[0]
-        self._fork_note = None if fork_turn is None else first_row(connection, "last_note")[0]
-
-    def columns(self) -> dict[str, int | None]:
-        values = (self._parent, self._fork_turn, self._fork_said, self._fork_note)
-        return dict(zip(self.COLUMNS, values, strict=True))
-
-
-def _same_fork(found: SessionRecord, parent: SessionRecord, kind: str, at_turn: int | None) -> SessionRecord:
-    if found.key == parent.key:
-        raise LineageError(f"Session {found.id!r} cannot descend from itself; give the new one another id.")
-    if (found.parent, found.kind) != (parent.key, kind) or (at_turn is not None and found.fork_turn != at_turn):
-        raise LineageError(
-            f"Session {found.id!r} exists already and is not a {kind} of {parent.id!r} like this; use another id."
-        )
-    return found
 
 
 def _column(connection: apsw.Connection, query: str, **bindings: Any) -> list[Any]:

@@ -84,6 +84,22 @@ def session_scope(connection: apsw.Connection, session: int) -> Scope:
     return Scope(documents=documents)
 
 
+def held_turns(connection: apsw.Connection, session: int) -> dict[str, frozenset[int]]:
+    """What the host's model still holds of a session's view, word for word, by document.
+
+    That is what was said since the last compression: of the session itself, and of what it branched off from, for a
+    branch takes the words along. A continuation begins with a summary.
+    """
+    held: dict[str, frozenset[int]] = {}
+    for link in chain(connection, session):
+        compressed = first_row(connection, "compressed_turn_seen", session=link.session, last=link.last_turn)[0]
+        found = connection.execute(SQL["turn_ids"], {"session": link.session, "last": link.last_turn})
+        held[f"session:{link.id}"] = frozenset(number for _, number in found if number > (compressed or 0))
+        if compressed is not None or first_row(connection, "link", session=link.session)[2] != "branch":
+            break
+    return held
+
+
 @dataclass(frozen=True, slots=True)
 class Kept:
     """A turn its own session took back, and the branch in which it was never taken back."""

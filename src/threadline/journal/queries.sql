@@ -54,6 +54,12 @@ UPDATE session
 -- name: set_fork_event
 UPDATE session SET fork_event = :event WHERE session = :session
 
+-- name: learn_descent
+UPDATE session
+   SET kind = :kind, parent = :parent, fork_turn = :fork_turn, fork_said = :fork_said, fork_note = :fork_note,
+       fork_event = :event
+ WHERE session = :session
+
 -- name: end_session
 UPDATE session SET ended_at = :at WHERE session = :session
 
@@ -72,8 +78,20 @@ SELECT (SELECT coalesce(max(event), 0) FROM event WHERE session = :session),
 -- name: last_note
 SELECT coalesce(max(note), 0) FROM note
 
+-- name: last_note_by
+SELECT coalesce(max(note), 0) FROM note WHERE recorded_at <= :at
+
+-- name: first_event
+SELECT min(event) FROM event WHERE session = :session
+
 -- name: last_said
 SELECT coalesce(max(turn), 0) FROM turn
+
+-- name: first_said
+SELECT min(turn) FROM turn WHERE session = :session
+
+-- name: last_said_up_to
+SELECT coalesce(max(turn), 0) FROM turn WHERE session = :session AND number <= :number
 
 -- name: last_turn_said
 SELECT coalesce(max(number), 0) FROM turn WHERE session = :session AND turn <= :last
@@ -83,7 +101,10 @@ INSERT INTO compression (session, turn, at) VALUES (:session, :turn, :at)
 ON CONFLICT DO UPDATE SET at = excluded.at
 
 -- name: compressed_turn
-SELECT coalesce(max(turn), 0) FROM compression WHERE session = :session
+SELECT max(turn) FROM compression WHERE session = :session
+
+-- name: compressed_turn_seen
+SELECT max(turn) FROM compression WHERE session = :session AND turn <= :last
 
 -- name: link
 SELECT session, id, kind, parent, fork_turn, fork_said, fork_note, fork_event, forgotten_at IS NOT NULL

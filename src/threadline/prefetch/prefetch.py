@@ -70,6 +70,7 @@ class Token:
 class _Slot(Generic[T]):
     token: Token
     find: Callable[[], T]
+    previous: _Slot[T] | None = None
     ended: threading.Event = field(default_factory=threading.Event)
     result: T | None = None
     error: BaseException | None = None
@@ -77,6 +78,8 @@ class _Slot(Generic[T]):
 
 class Prefetcher(Generic[T]):
     """Runs recalls on daemon threads of its own; one slot per session, the newest request wins.
+
+    What the request before found by itself can still be asked for.
 
     A recall that ends late finds its slot replaced, or is asked for with another token: either way nobody is
     served its result, and nobody waits for its thread.
@@ -110,6 +113,14 @@ class Prefetcher(Generic[T]):
             raise slot.error
         return slot.result
 
+    def finished(self, token: Token) -> T | None:
+        """The result for the token of the newest request or the one before, if it is there already; else None."""
+        with self._lock:
+            slot = self._slots.get(token.session)
+            while slot is not None and slot.token != token:
+                slot = slot.previous
+        return slot.result if slot is not None and slot.ended.is_set() else None
+
     def close(self) -> None:
         """Begin nothing more. Threads in the middle of a recall end by themselves."""
         with self._lock:
@@ -121,7 +132,9 @@ class Prefetcher(Generic[T]):
             slot = self._slots.get(token.session)
             if slot is not None and slot.token == token:
                 return slot
-            slot = _Slot(token, find)
+            if slot is not None:
+                slot.previous = None  # one request back is far enough
+            slot = _Slot(token, find, slot)
             self._slots[token.session] = slot
             self._slots.move_to_end(token.session)
             if len(self._slots) > _SLOTS:

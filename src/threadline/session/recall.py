@@ -35,6 +35,8 @@ class RecallOptions(TypedDict, total=False):
         budget: `low`, `mid` or `high`: how much time it may take for better answers; `mid`.
         min_confidence: only memories that are as sure as this to bear on the query, from 0 to 1. Unset: where the
             answer was most likely never said, at most a few.
+        outside_context: leave out what the host's model still holds word for word: the turns that the session sees
+            since the last compression. Only a session's recall can; off.
     """
 
     max_tokens: int
@@ -47,6 +49,7 @@ class RecallOptions(TypedDict, total=False):
     asked_at: datetime | None
     budget: Budget | None
     min_confidence: float | None
+    outside_context: bool
 
 
 def make_query(text: str, options: RecallOptions) -> Query:
@@ -80,12 +83,17 @@ def recall_session(context: Context, session: SessionRecord, text: str, options:
     return _recall(context, _scoped(context, session, text, options))
 
 
-def recall_bank(context: Context, text: str, options: RecallOptions) -> list[Recalled]:
+def recall_bank(
+    context: Context, text: str, options: RecallOptions, session: SessionRecord | None = None
+) -> list[Recalled]:
     """Recall over the whole bank, without what was taken back everywhere.
 
     A turn that its own session took back, but a branch kept, is shown as the branch's.
+
+    Args:
+        session: the session that asks, if one does.
     """
-    query, kept = _unscoped(context, text, options)
+    query, kept = _unscoped(context, text, options, session)
     found = _recall(context, query)
     still_there = context.journal.still_there(context.bank)
     return _as_kept([one for one in found if still_there(one.document) and not is_probe(one.document)], kept)
@@ -103,14 +111,16 @@ def explain_session(
     return context.backend.explain(context.bank.name, _scoped(context, session, text, options), wanted)
 
 
-def explain_bank(context: Context, text: str, wanted: Wanted | None, options: RecallOptions) -> list[Explained]:
+def explain_bank(
+    context: Context, text: str, wanted: Wanted | None, options: RecallOptions, session: SessionRecord | None = None
+) -> list[Explained]:
     """Say why a recall over the whole bank returns what it does, and why not what is wanted.
 
     Raises:
         UnsupportedError: the backend does not explain.
     """
     _check_explains(context)
-    return context.backend.explain(context.bank.name, _unscoped(context, text, options)[0], wanted)
+    return context.backend.explain(context.bank.name, _unscoped(context, text, options, session)[0], wanted)
 
 
 def reflect_session(context: Context, session: SessionRecord, text: str, options: RecallOptions) -> Reflection:
@@ -123,14 +133,16 @@ def reflect_session(context: Context, session: SessionRecord, text: str, options
     return _reflect(context, _scoped(context, session, text, options))
 
 
-def reflect_bank(context: Context, text: str, options: RecallOptions) -> Reflection:
+def reflect_bank(
+    context: Context, text: str, options: RecallOptions, session: SessionRecord | None = None
+) -> Reflection:
     """Have the backend answer from the whole bank, without what was taken back everywhere.
 
     Raises:
         UnsupportedError: the backend does not reflect.
     """
     _check_reflects(context)
-    query, kept = _unscoped(context, text, options)
+    query, kept = _unscoped(context, text, options, session)
     answer = _reflect(context, query)
     if not all(map(context.journal.still_there(context.bank), (one.document for one in answer.memories))):
         raise BackendUnavailableError(
@@ -142,13 +154,25 @@ def reflect_bank(context: Context, text: str, options: RecallOptions) -> Reflect
 
 def _scoped(context: Context, session: SessionRecord, text: str, options: RecallOptions) -> Query:
     query = make_query(text, options)
-    return replace(query, scope=_known(context, context.journal.session_scope(session), options))
+    scope = _known(context, context.journal.session_scope(session), options)
+    return replace(query, scope=_unheld(context, scope, options, session))
 
 
-def _unscoped(context: Context, text: str, options: RecallOptions) -> tuple[Query, tuple[Kept, ...]]:
+def _unscoped(
+    context: Context, text: str, options: RecallOptions, session: SessionRecord | None
+) -> tuple[Query, tuple[Kept, ...]]:
     query = make_query(text, options)
     scope, kept = context.journal.bank_scope(context.bank)
-    return replace(query, scope=_known(context, scope, options)), kept
+    scope = _known(context, scope, options)
+    return replace(query, scope=_unheld(context, scope, options, session)), kept
+
+
+def _unheld(context: Context, scope: Scope, options: RecallOptions, session: SessionRecord | None) -> Scope:
+    if not options.get("outside_context"):
+        return scope
+    if session is None:
+        raise InputError("outside_context is for a session's recall: the bank itself is in no model's context.")
+    return scope.without(context.journal.held_turns(session))
 
 
 def _known(context: Context, scope: Scope, options: RecallOptions) -> Scope:

@@ -9,6 +9,7 @@ from typing import Literal, Unpack, get_args
 
 from threadline.documents import Explained, Recalled, Reflection, Wanted
 from threadline.errors import ForgottenError, InputError, InvalidTurnError
+from threadline.journal.descent import Descent
 from threadline.journal.figures import SessionStatus, session_statuses
 from threadline.journal.records import SessionRecord
 from threadline.prefetch.prefetch import Token
@@ -124,6 +125,10 @@ class Session:
         """What this session sees: the turns it inherited and its own, without what was taken back."""
         return self._context.journal.history(self._record)
 
+    def find_turn(self, host_key: str) -> Turn | None:
+        """The turn that was recorded in this session under a key of its host's, taken back or not; None if none was."""
+        return self._context.journal.find_turn(self._record, checks.check_id(host_key, "host key"))
+
     def notes(self) -> list[Note]:
         """The notes of this session."""
         return self._context.journal.notes(self._context.bank, self._record)
@@ -149,6 +154,26 @@ class Session:
             LineageError: there is such a session already that does not continue this one.
         """
         return self._fork(session, "continuation", None)
+
+    def descend(self, parent: str, kind: Descent = "branch", *, at_turn: int | None = None) -> Session:
+        """Say late how this session descends, for a host that did not when it began. Doing it again is no error.
+
+        Args:
+            parent: the id of the session that it comes from; one never seen is made.
+            kind: `branch`: it sees what the parent said up to the fork; `continuation`: it goes on where the parent was
+                compressed; `delegation`: it began with an empty history, for a task that the parent gave it.
+            at_turn: for a branch, the last of the parent's own turns that it sees; if not given, the last that was
+                recorded before this session's own first one.
+
+        Raises:
+            LineageError: it descends from another one, or otherwise, or would from itself.
+            UnknownTurnError: the parent has no such turn.
+        """
+        if kind not in get_args(Descent):
+            raise InputError(f"kind must be one of {', '.join(get_args(Descent))}, not {kind!r}.")
+        _check_at_turn(at_turn)
+        origin = open_session(self._context, parent)
+        return Session(self._context, self._context.journal.descend(self._record, origin._record, kind, at_turn))
 
     def switch(
         self,
@@ -196,12 +221,17 @@ class Session:
         self._context.journal.leave(self._record)
         self._context.writer.wake()
 
-    def compress(self) -> None:
+    def compress(self, *, kept_turns: int = 0) -> None:
         """The host summarised the conversation and goes on under the same id: what is buffered is delivered.
 
         All of it is still recalled; `compressed_turn` says up to where the host's model has only the summary.
+
+        Args:
+            kept_turns: how many of the last turns the host's model still has word for word.
         """
-        self._context.journal.compress(self._record)
+        if kept_turns != 0 and not checks.is_count(kept_turns):
+            raise InputError(f"kept_turns must be a whole number from 0, not {kept_turns!r}.")
+        self._context.journal.compress(self._record, kept_turns)
         self._context.writer.wake()
 
     def compressed_turn(self) -> int:
@@ -240,6 +270,23 @@ class Session:
         desk = Desk(self._context.bank.redact)
         texts = [desk.text(text) for text in kept]
         return self._rewind(lambda seen: turns_undone(list(seen), texts, self.id))
+
+    def take_back(self, *numbers: int) -> list[tuple[str, int]]:
+        """Take back turns of this session itself, wherever they stand, for a host that says later what was undone.
+
+        What was taken back already stays so, and is no error.
+
+        Returns:
+            (session id, turn number) of what was taken back now, the last first.
+
+        Raises:
+            UnknownTurnError: this session never had one of these turns; none is taken back.
+        """
+        if not all(checks.is_count(number) for number in numbers):
+            raise InputError(f"Turns are whole numbers from 1, not {numbers!r}.")
+        taken_back = self._context.journal.take_back(self._context.bank, self._record, numbers)
+        self._context.writer.wake()
+        return taken_back
 
     def flush(self) -> None:
         """Deliver what is buffered, without waiting for it."""
@@ -283,7 +330,7 @@ class Session:
             self.flush()
             self._context.wait_for_delivery(self._context.settings.fresh_seconds)
         if scope == "bank":
-            return recall_bank(self._context, query, options)
+            return recall_bank(self._context, query, options, self._record)
         if scope == "session":
             return recall_session(self._context, self._record, query, options)
         raise _unknown_scope(scope)
@@ -307,7 +354,7 @@ class Session:
             UnsupportedError: the backend does not explain.
         """
         if scope == "bank":
-            return explain_bank(self._context, query, wanted, options)
+            return explain_bank(self._context, query, wanted, options, self._record)
         if scope == "session":
             return explain_session(self._context, self._record, query, wanted, options)
         raise _unknown_scope(scope)
@@ -324,7 +371,7 @@ class Session:
             UnsupportedError: the backend does not reflect.
         """
         if scope == "bank":
-            return reflect_bank(self._context, query, options)
+            return reflect_bank(self._context, query, options, self._record)
         if scope == "session":
             return reflect_session(self._context, self._record, query, options)
         raise _unknown_scope(scope)
@@ -338,7 +385,13 @@ class Session:
         self._context.prefetcher.begin(token, lambda: self.recall(query, scope=scope, **options))
 
     def prefetched(
-        self, query: str, deadline: float, *, scope: ScopeName = "session", **options: Unpack[RecallOptions]
+        self,
+        query: str,
+        deadline: float,
+        *,
+        instead: str | None = None,
+        scope: ScopeName = "session",
+        **options: Unpack[RecallOptions],
     ) -> list[Recalled]:
         """What `prefetch` found for this query, else what a recall finds now, else nothing.
 
@@ -346,13 +399,19 @@ class Session:
 
         Args:
             deadline: how long to wait, in seconds.
+            instead: where that is not enough, return what an earlier `prefetch`, of this query, has found by then.
             scope, options: as they were given to `prefetch`.
 
         Raises:
             ThreadlineError: what the recall raised.
         """
         token = self._token(query, scope, options)
+        earlier = None
+        if instead is not None:
+            earlier = self._context.prefetcher.finished(self._token(instead, scope, options))
         found = self._context.prefetcher.take(token, lambda: self.recall(query, scope=scope, **options), deadline)
+        if found is None:
+            found = earlier
         stale = token != self._token(query, scope, options)
         return [] if found is None or stale else found
 
@@ -371,8 +430,7 @@ class Session:
         return self
 
     def _fork(self, session: str, kind: Literal["branch", "continuation"], at_turn: int | None) -> Session:
-        if at_turn is not None and at_turn != 0 and not checks.is_count(at_turn):
-            raise InputError(f"at_turn must be a whole number from 0, not {at_turn!r}.")
+        _check_at_turn(at_turn)
         record = self._context.journal.fork(self._context.bank, self._record, checks.check_id(session), kind, at_turn)
         self._context.writer.wake()
         return Session(self._context, record)
@@ -382,11 +440,16 @@ class Session:
         return Token(
             session,
             self._context.journal.epoch(self._record),
-            (make_query(query, options), scope, options.get("as_of")),
+            (make_query(query, options), scope, options.get("as_of"), options.get("outside_context")),
         )
 
     def _close_idle_batch(self) -> None:
         self._context.journal.close_batches(session=self._record)
+
+
+def _check_at_turn(at_turn: object) -> None:
+    if at_turn is not None and at_turn != 0 and not checks.is_count(at_turn):
+        raise InputError(f"at_turn must be a whole number from 0, not {at_turn!r}.")
 
 
 def _unknown_scope(scope: object) -> InputError:
