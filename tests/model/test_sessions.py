@@ -160,6 +160,17 @@ class Conversations(RuleBasedStateMachine):
             gone = view.rewind(turns)
             assert session.rewind(turns) == [(one.session.id, one.number) for one in gone if one.session]
 
+    @rule(bank=BANK, via=VIA, pick=PICK, numbers=st.sets(st.integers(1, 6), min_size=1, max_size=3))
+    def take_back(self, bank: str, via: int, pick: int, numbers: set[int]) -> None:
+        view = self._pick(bank, pick)
+        session = self._session(bank, view, via)
+        if max(numbers) > view.given:
+            with pytest.raises(UnknownTurnError):
+                session.take_back(*numbers)
+        else:
+            gone = view.take_back(numbers)
+            assert session.take_back(*numbers) == [(one.session.id, one.number) for one in gone if one.session]
+
     @rule(bank=BANK, via=VIA, pick=PICK)
     def end(self, bank: str, via: int, pick: int) -> None:
         view = self._pick(bank, pick)

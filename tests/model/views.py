@@ -58,6 +58,12 @@ class View:
         self.lost.update(gone)
         return gone
 
+    def take_back(self, numbers: set[int]) -> list[Said]:
+        """Take back turns said here that are still seen; returns them, the last first."""
+        gone = [one for one in reversed(self.turns()) if one.session is self and one.number in numbers]
+        self.lost.update(gone)
+        return gone
+
     def say(self, text: str, key: str | None = None, messages: int = 1) -> Said:
         """Add a turn."""
         self.given += 1

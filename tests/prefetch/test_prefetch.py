@@ -1,4 +1,5 @@
 import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -102,3 +103,24 @@ def test_outlive_a_recall_that_ends_its_thread() -> None:
             prefetcher.take(token, fail, 10)
     assert prefetcher.take(token, lambda: "fine", 10) == "fine"
     prefetcher.close()
+
+
+def test_remember_what_the_request_before_found() -> None:
+    class AtOnce:
+        def submit(self, work: Callable[[], None]) -> None:
+            work()
+
+        def close(self) -> None:
+            pass
+
+    prefetcher: Prefetcher[str] = Prefetcher(AtOnce())
+    one, two, three = (Token("s", 1, query) for query in ("one", "two", "three"))
+    assert prefetcher.finished(one) is None
+    prefetcher.begin(one, lambda: "found one")
+    prefetcher.begin(two, lambda: "found two")
+    assert prefetcher.finished(one) == "found one"
+    assert prefetcher.finished(two) == "found two"
+    assert prefetcher.finished(Token("s", 2, "one")) is None
+    prefetcher.begin(three, lambda: "found three")
+    assert prefetcher.finished(one) is None, "one request back is far enough"
+    assert prefetcher.finished(two) == "found two"
