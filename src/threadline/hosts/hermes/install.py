@@ -11,7 +11,7 @@ import os
 import shutil
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from importlib import resources
 from pathlib import Path
@@ -48,7 +48,7 @@ class Step:
 
     path: Path
     told: str
-    do: Callable[[], None] | None = None
+    do: Callable[[], None] | None = field(default=None, repr=False)  # there may be a key in it
 
     @property
     def changes(self) -> bool:

@@ -54,7 +54,7 @@ class Migration:
     """
 
     source: str
-    settings: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict, repr=False)  # there may be a key in the url
     secrets: dict[str, str] = field(default_factory=dict, repr=False)
     fates: list[Fate] = field(default_factory=list)
     hints: list[str] = field(default_factory=list)
