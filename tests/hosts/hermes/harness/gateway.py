@@ -7,7 +7,7 @@ from typing import Any
 
 from .home import Home
 from .process import Driven, timed
-from .waiting import SECONDS
+from .waiting import SECONDS, wait_until
 
 
 class Gateway(Driven):
@@ -32,6 +32,11 @@ class Gateway(Driven):
     def submit(self, chat: str, text: str, user: str = "ann", kind: str = "dm") -> None:
         """Write and do not wait. `kind` is dm, group or channel."""
         self.step("say", chat=chat, text=text, user=user, kind=kind)
+
+    def interrupt(self, chat: str, text: str, user: str = "ann", kind: str = "dm") -> None:
+        """Write while a turn runs, once the gateway knows that it does: before, it would queue the message."""
+        wait_until(lambda: self.step("running", chat=chat), "a running turn", tail=self.home.tail)
+        self.submit(chat, text, user, kind)
 
     def turn(self, chat: str, seconds: float = SECONDS) -> dict[str, Any]:
         """Wait until the next message of a chat is dealt with: `text`, `said`, `session`, `outcome`."""

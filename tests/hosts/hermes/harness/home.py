@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -65,6 +66,7 @@ class Home:
         self.environment = _environment(root, self.hermes, model)
         self.config = _config(model)
         self._spare_start()
+        self._told = 0
         if provider:
             self.configure({"memory": {"provider": provider}})
         if provider == "recorder":
@@ -117,6 +119,40 @@ class Home:
     def calls_of(self, *names: str) -> list[Call]:
         """The calls of these methods."""
         return [one for one in self.calls if one.call in names]
+
+    def expect(self, *expected: str, seconds: float = SECONDS) -> list[Call]:
+        """Wait for the next calls to come, as many as are named, and hold them to these names in this order.
+
+        Calls that came beyond them are left to the next `expect`; `rest` tells what nobody expected.
+
+        Raises:
+            HarnessError: others came, or too few.
+        """
+
+        def fresh() -> list[Call]:
+            return self.calls[self._told : self._told + len(expected)]
+
+        def told_enough() -> bool:
+            came = names(fresh())
+            return len(came) == len(expected) or came != list(expected[: len(came)])
+
+        with contextlib.suppress(HarnessError):  # told below, with what did come
+            wait_until(told_enough, "a call", seconds)
+        came = fresh()
+        if names(came) != list(expected):
+            heard = names(self.calls[self._told :])
+            raise HarnessError(f"expected {list(expected)}, but the provider heard {heard}. {self.tail()}")
+        self._told += len(came)
+        return came
+
+    @property
+    def rest(self) -> list[str]:
+        """The calls that came, and that no `expect` has named yet. To be asked when the host has ended."""
+        return names(self.calls[self._told :])
+
+    def skip(self) -> None:
+        """Let `expect` begin with the calls that come from now on."""
+        self._told = len(self.calls)
 
     def wait_for_call(self, name: str, count: int = 1, seconds: float = SECONDS) -> Call:
         """Wait until a method was called so often, and return the last of those calls."""

@@ -131,6 +131,11 @@ class Driver:
         entry = self._entry(chat)
         return None if entry is None else entry.session_id
 
+    def running(self, chat: str) -> bool:
+        """Whether the gateway knows of an agent that runs for a chat. Before, it queues what comes in."""
+        agent = self._runner._running_agents.get(self._entry(chat).session_key)
+        return agent is not None and agent is not self._run._AGENT_PENDING_SENTINEL
+
     def cached(self) -> list[str]:
         """The sessions whose agents are cached, least recently used first."""
         with self._runner._agent_cache_lock:
