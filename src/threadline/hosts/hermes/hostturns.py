@@ -1,0 +1,542 @@
+"""The rows of the host's log -> turns: what was really said in a session itself, in order, and what of it was undone.
+
+The log holds more than that. A compression (`SessionDB.archive_and_compact`, or in a new session `replace_messages`)
+writes a block in one transaction: copies of the first messages, a summary, copies of the last ones, the task list, and
+sometimes the user's latest message, which is nowhere else. A branch begins with copies of all that its parent's model
+had. Copies are told from what was said by what stands before them, never by a text alone: a user may repeat himself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from copy import copy
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import pairwise
+
+from threadline.hosts.hermes import messages as texts
+from threadline.hosts.hermes.statedb import Row
+from threadline.turns import Message
+
+#: Rows of one transaction that have no time of their own are a microsecond apart; no two appended ones ever are.
+_STEP = 3e-6
+#: How far back a copy is looked for that a compression changed on its way.
+_WINDOW = 400
+#: Copies follow each other within milliseconds; whoever speaks next takes longer than this, in seconds.
+_PAUSE = 1.0
+#: What an answer ends with that the host will have the model go on with.
+_UNFINISHED = {"verification_required", "verify_hook_continue", "incomplete", "kanban_terminal_required"}
+
+
+@dataclass(slots=True, eq=False)
+class Line:
+    """A row, as it is compared.
+
+    Attributes:
+        text: canonical; of a user's row only what the user said.
+        origin: for a copy, the line that it is a copy of.
+        turn: the turn that the line belongs to.
+        undone: it was taken back: the line itself, or the last of its copies.
+        chained: written in one transaction with its neighbours, so that its time says nothing.
+        inherited: it is a copy of what the session's parent had.
+        doubtful: it stands in a block of which the log does not say any more what it was made of.
+    """
+
+    row: Row
+    kind: texts.Kind
+    text: str
+    calls: frozenset[str]
+    chained: bool = False
+    inherited: bool = False
+    doubtful: bool = False
+    origin: Line | None = None
+    turn: HostTurn | None = None
+    undone: bool = False
+
+    @classmethod
+    def of(cls, row: Row) -> Line:
+        """The line of a row."""
+        if row.role == "user":
+            plain = texts.plain(row.content)
+            kind, text = texts.kind_of(texts.unfenced(plain)), texts.said(plain)
+        else:
+            plain = text = texts.unfenced(texts.plain(row.content))
+            kind = "said"
+            if row.role == "assistant" and texts.is_summary(plain):
+                kind, text = "summary", texts.within_summary(plain)
+        calls = texts.call_ids(row.tool_calls) if row.role == "assistant" else frozenset()
+        return cls(row, kind, texts.canonical(text), calls, undone=row.undone)
+
+    @property
+    def source(self) -> Line:
+        """The line of this session that it is, or is a copy of."""
+        return self if self.origin is None or self.inherited else self.origin.source
+
+    @property
+    def root(self) -> Line:
+        """What it is a copy of in the first place, in whichever session that was said."""
+        return self if self.origin is None else self.origin.root
+
+    def is_like(self, other: Line) -> bool:
+        """Whether one may be a copy of the other. A compression shortens results of tools, and drops calls."""
+        if self.row.role != other.row.role:
+            return False
+        mine, theirs = self._ids(), other._ids()
+        if mine and theirs:
+            return bool(mine & theirs)
+        return self.text == other.text
+
+    def _ids(self) -> frozenset[str]:
+        return frozenset({self.row.tool_call_id}) if self.row.tool_call_id else self.calls
+
+
+@dataclass(slots=True, eq=False)
+class HostTurn:
+    """A turn as the host's log has it.
+
+    Attributes:
+        user: what the user said, canonical; empty where a compression cut the turn in two, and this is its rest.
+        place: the how manyth turn of the session with this text it is, from 1.
+        number: the how manyth turn of the session it is, from 1.
+    """
+
+    user: str
+    place: int
+    number: int
+    lines: list[Line] = field(default_factory=list)
+    overheard: list[Line] = field(default_factory=list)
+
+    @property
+    def _head(self) -> Line:
+        return self.lines[0]
+
+    @property
+    def undone(self) -> bool:
+        """The user took it back."""
+        return self._head.undone
+
+    @property
+    def doubtful(self) -> bool:
+        """It may be a copy of what the log does not hold any more."""
+        return self._head.doubtful
+
+    @property
+    def genuine(self) -> bool:
+        """Its time is that at which it was said, and not when the host wrote it anew."""
+        return not self._head.chained and self._head.row.timestamp > 0
+
+    @property
+    def occurred_at(self) -> datetime | None:
+        """When it was said."""
+        return moment(self._head.row.timestamp)
+
+    @property
+    def last(self) -> Row:
+        """The row that was written last."""
+        return self.lines[-1].row
+
+    @property
+    def complete(self) -> bool:
+        """The agent has given its answer."""
+        line = self.lines[-1]
+        return (
+            line.row.role == "assistant"
+            and bool(line.text)
+            and not line.calls
+            and not texts.calls_of(line.row.tool_calls)
+            and line.row.finish_reason not in _UNFINISHED
+        )
+
+    @property
+    def answer(self) -> str:
+        """What the agent said last, canonical."""
+        said = (message.text for message in reversed(self.messages()) if message.role == "assistant")
+        return texts.canonical(next(said, ""))
+
+    def messages(self) -> list[Message]:
+        """What was said and done, in order; what was overheard before it comes first."""
+        heard = [_overheard(line) for line in self.overheard]
+        kept = [line for line in self.lines if not line.undone or self.undone]
+        return [message for message in (*heard, *_spoken(kept)) if message is not None]
+
+    def key(self, session: str, place: int | None = None) -> str:
+        """The turn's host key: the same for every road by which it may be recorded."""
+        return turn_key(session, self.user, self.place if place is None else place)
+
+
+def turn_key(session: str, user: str, place: int) -> str:
+    """The host key of a turn: of its session, what the user said (canonical), and how often that was said before."""
+    return hashlib.sha256("\0".join((session, user, str(place))).encode()).hexdigest()
+
+
+def moment(timestamp: float) -> datetime | None:
+    """A time of the log; None where it is none."""
+    try:
+        return datetime.fromtimestamp(timestamp, UTC) if timestamp > 0 else None
+    except (OverflowError, ValueError, OSError):
+        return None
+
+
+class HostLog:
+    """One session of the log, read from its beginning.
+
+    Args:
+        rows: all its rows, in the order in which they were written.
+        parent: the log of the session that it branched off or continues.
+
+    Attributes:
+        turns: what was said in the session itself.
+        inherited: its copies of what its parent's model had, with their origins.
+        whole: whether rows that are added now can be read on their own.
+    """
+
+    def __init__(self, rows: Sequence[Row], parent: HostLog | None = None) -> None:
+        self.turns: list[HostTurn] = []
+        self.inherited: list[Line] = []
+        self._said: Counter[str] = Counter()
+        self._overheard: list[Line] = []
+        self._reviewed = False
+        self._lives: list[list[Line]] = [[]]  # what the host's model had: anew after each compression in place
+        self.last_row = rows[-1].id if rows else 0
+        lines = [Line.of(row) for row in rows]
+        _mark_chains(lines)
+        own = self._inherit(lines, parent, rows[0].id) if rows and parent is not None else 0
+        self._read(lines[own:])
+
+    def live(self, before: int) -> list[Line]:
+        """What the host's model had when a row was written, what is undone by now included."""
+        for lines in reversed(self._lives):
+            if lines and lines[0].row.id < before:
+                return [line for line in lines if line.row.id < before]
+        return []
+
+    def add(self, rows: Iterable[Row]) -> list[HostTurn] | None:
+        """Rows that were written since.
+
+        Returns:
+            The turns that they are in; None where the whole session has to be read again to tell.
+        """
+        lines = [Line.of(row) for row in rows]
+        _mark_chains(lines)
+        if any(line.kind == "summary" or line.chained or not line.row.active for line in lines):
+            return None
+        touched = {id(turn): turn for turn in (self._append(line) for line in lines) if turn is not None}
+        self.last_row = lines[-1].row.id if lines else self.last_row
+        self._shorten()
+        return list(touched.values())
+
+    def follower(self) -> HostLog:
+        """The same with only what is needed to read on."""
+        other = copy(self)
+        other._said, other._overheard = self._said.copy(), list(self._overheard)
+        other._shorten()
+        return other
+
+    def _shorten(self) -> None:
+        self.turns = self.turns[-1:]
+        self._lives, self.inherited = [[]], []
+
+    def times_said(self, user: str) -> int:
+        """How often the user said something in this session."""
+        return self._said[user]
+
+    # What is inherited
+
+    def _inherit(self, lines: list[Line], parent: HostLog, before: int) -> int:
+        """Take the copies at the beginning for what they are. How many there are is returned."""
+        live = parent.live(before)
+        count = _block_at_start(lines, live) or _copies_at_start(lines, live)
+        self.inherited = lines[:count]
+        for line in self.inherited:
+            line.inherited = True
+        self._lives[-1].extend(self.inherited)
+        return count
+
+    # What was said
+
+    def _read(self, lines: list[Line]) -> None:
+        at = 0
+        seen: set[tuple[object, ...]] = set()
+        while at < len(lines):
+            end = _block_end(lines, at, seen)
+            if end > at:
+                self._compressed(lines[at:end])
+                at = end
+                continue
+            seen.add(_face(lines[at].row))
+            self._append(lines[at])
+            at += 1
+
+    def _compressed(self, block: list[Line]) -> None:
+        """A block that a compression in place wrote: only what stands nowhere else was said with it."""
+        before = [line for line in self._lives[-1] if not line.row.undone]
+        new = _match_block(block, before)
+        fresh = {id(line) for line in new}
+        self._lives.append([])
+        for line in block:
+            line.doubtful = not before
+            if id(line) in fresh:
+                self._append(line)
+            else:
+                self._lives[-1].append(line)
+                if line.undone:
+                    line.source.undone = True
+
+    def _append(self, line: Line) -> HostTurn | None:
+        """The turn that a line belongs to; None where it is in none (yet)."""
+        self._lives[-1].append(line)
+        if self._is_review(line) or line.row.role not in ("user", "assistant", "tool", "function"):
+            return None
+        if line.row.role != "user" or line.kind == "nudge":
+            return self._answer(line)
+        if line.row.observed:
+            self._overheard.append(line)
+            return None
+        if not line.text:
+            return None
+        return self._begin(line, line.text)
+
+    def _begin(self, line: Line, user: str) -> HostTurn:
+        self._said[user] += 1
+        heard = [one for one in self._overheard if not one.undone]
+        turn = HostTurn(user, self._said[user], self._said.total(), [line], heard)
+        self._overheard = []
+        line.turn = turn
+        self.turns.append(turn)
+        return turn
+
+    def _answer(self, line: Line) -> HostTurn | None:
+        if line.kind != "said":
+            return None
+        if not self.turns or (self.turns[-1].undone and not line.undone):
+            return self._begin(line, "") if line.text or line.calls else None
+        line.turn = self.turns[-1]
+        self.turns[-1].lines.append(line)
+        return self.turns[-1]
+
+    def _is_review(self, line: Line) -> bool:
+        """A review of the talk that older hosts wrote into it, and the answer to that."""
+        reviewed, self._reviewed = self._reviewed, line.kind == "review"
+        return self._reviewed or (reviewed and line.row.role == "assistant")
+
+
+def _mark_chains(lines: Sequence[Line]) -> None:
+    """Find what was written in one transaction: only there are times a microsecond apart."""
+    for before, line in pairwise(lines):
+        if 0 < line.row.timestamp - before.row.timestamp <= _STEP:
+            before.chained = line.chained = True
+
+
+def _face(row: Row) -> tuple[object, ...]:
+    return row.role, row.content, row.tool_call_id, row.timestamp
+
+
+def _block_end(lines: Sequence[Line], start: int, seen: set[tuple[object, ...]]) -> int:
+    """Where the block of a compression ends that begins here; `start` where none does."""
+    end = start
+    while end < len(lines) and (
+        lines[end].chained
+        or lines[end].kind == "summary"
+        or (lines[end].row.timestamp and _face(lines[end].row) in seen)
+    ):
+        end += 1
+    block = lines[start:end]
+    compressed = any(line.kind == "summary" for line in block)
+    # A context engine of another make has other words for its summary; what was archived before it says enough.
+    compressed = compressed or (len(block) > 1 and start > 0 and lines[start - 1].row.compacted)
+    return end if compressed else start
+
+
+def _block_at_start(lines: Sequence[Line], live: Sequence[Line]) -> int:
+    """Where a session begins with what a compression left: how many rows that is."""
+    end = 0
+    while end < len(lines) and (lines[end].chained or lines[end].kind == "summary"):
+        end += 1
+    if not any(line.kind == "summary" for line in lines[:end]):
+        end = _end_of_appended_block(lines, live)
+    return end - len(_match_block(lines[:end], [line for line in live if not line.undone])) if end else 0
+
+
+def _end_of_appended_block(lines: Sequence[Line], live: Sequence[Line]) -> int:
+    """Where what a compression left ends, in a session of an older host, which wrote it row by row."""
+    summary = next((at for at, line in enumerate(lines[:_WINDOW]) if line.kind == "summary"), None)
+    if summary is None or any(not _found(line, live) for line in lines[:summary]):
+        return 0
+    end = summary + 1
+    while end < len(lines) and (lines[end].kind == "summary" or _found(lines[end], live)):
+        end += 1
+    return end
+
+
+def _found(line: Line, live: Sequence[Line]) -> bool:
+    return any(line.is_like(other) for other in reversed(live))
+
+
+def _copies_at_start(lines: Sequence[Line], live: Sequence[Line]) -> int:
+    """How many rows at the beginning of a branch are copies of what its parent's model had."""
+    kept = [line for line in live if not line.undone]
+    count = _common(lines, kept)
+    if count == len(kept) and len(live) > len(kept):
+        # What was undone in the parent only after the branch is in the branch. What was undone before is not, but may
+        # have been said again there: then there was a pause before it.
+        whole = _common(lines, live)
+        if whole == len(live) and not _pause(lines, count, whole):
+            count, kept = whole, list(live)
+    if count < len(kept) and count < len(lines):
+        return _copies_with_gaps(lines, kept)
+    for line, origin in zip(lines[:count], kept, strict=False):
+        line.origin = origin
+    return count
+
+
+def _common(lines: Sequence[Line], others: Sequence[Line]) -> int:
+    count = 0
+    for line, other in zip(lines, others, strict=False):
+        if not line.is_like(other):
+            break
+        count += 1
+    return count
+
+
+def _pause(lines: Sequence[Line], first: int, end: int) -> bool:
+    times = [line.row.timestamp for line in lines[max(0, first - 1) : end]]
+    return any(later - earlier > _PAUSE for earlier, later in pairwise(times))
+
+
+def _copies_with_gaps(lines: Sequence[Line], live: Sequence[Line]) -> int:
+    """The same where the log has more than the parent's model had (after a retry), or the copies were changed."""
+    at = count = 0
+    for index, line in enumerate(lines):
+        if line.kind in ("summary", "nudge") or not (line.text or line.calls):
+            count = index + 1
+            continue
+        found = next((place for place in range(at, min(len(live), at + _WINDOW)) if line.is_like(live[place])), None)
+        merged = None if found is not None else _merged_forward(line, live, at)
+        if found is None and merged is None:
+            break
+        place = found if found is not None else merged or 0
+        line.origin, at, count = live[place], place + 1, index + 1
+    return count
+
+
+def _merged_forward(line: Line, live: Sequence[Line], at: int) -> int | None:
+    """The last of several neighbours that the host made into one message."""
+    for first in range(at, min(len(live), at + _WINDOW)):
+        text, place = line.text, first
+        while place < len(live) and live[place].row.role == line.row.role and text.startswith(live[place].text):
+            if not live[place].text:
+                break
+            text = text[len(live[place].text) :].strip()
+            if not text:
+                return place
+            place += 1
+    return None
+
+
+def _match_block(block: Sequence[Line], live: Sequence[Line]) -> list[Line]:
+    """Tell the copies in a block, and give each its origin. What is no copy is returned: it was said just now.
+
+    Before the summary stand copies of the first messages; after it, copies of the last ones up to the very last that
+    was in the log, and then what was not in it yet.
+    """
+    summaries = [at for at, line in enumerate(block) if line.kind == "summary" and not _is_task_list(line)]
+    first = summaries[-1] if summaries else 0
+    merged = bool(summaries) and bool(block[first].text)
+    tail = [line for line in block[first if merged or not summaries else first + 1 :] if line.text or line.calls]
+    _match_head(block[: first + 1], live)
+    new = _best_split(tail, live)
+    _link(tail[: len(tail) - new], live)
+    return tail[len(tail) - new :] if new else []
+
+
+def _is_task_list(line: Line) -> bool:
+    return line.row.role == "user" and not texts.is_summary(texts.plain(line.row.content))
+
+
+def _match_head(head: Sequence[Line], live: Sequence[Line]) -> None:
+    at = 0
+    for line in head:
+        found = next((place for place in range(at, min(len(live), at + 16)) if line.is_like(live[place])), None)
+        if found is not None:
+            line.origin, at = live[found], found + 1
+
+
+def _best_split(tail: Sequence[Line], live: Sequence[Line]) -> int:
+    """How many lines at the end of a block were not in the log before: the fewest with which the others fit best."""
+    if not live:
+        return len(tail)
+    best, least = 0, None
+    for new in range(len(tail) + 1):
+        copies = tail[: len(tail) - new]
+        if copies and _place(copies[-1], live, len(live) - 1, 4) is None:
+            continue
+        unlike = len(copies) - _link(copies, live, dry=True)
+        if not copies and tail and least is not None:
+            break
+        if least is None or unlike < least:
+            best, least = new, unlike
+        if not unlike:
+            break
+    return best
+
+
+def _link(copies: Sequence[Line], live: Sequence[Line], dry: bool = False) -> int:
+    """Find the origins of copies, from the last one back. How many were found is returned."""
+    found, at = 0, len(live) - 1
+    for line in reversed(copies):
+        place = _place(line, live, at, _WINDOW)
+        if place is None:
+            continue
+        found += 1
+        at = place[0] - 1
+        if not dry:
+            line.origin = live[place[1]]
+    return found
+
+
+def _place(line: Line, live: Sequence[Line], at: int, window: int) -> tuple[int, int] | None:
+    """Where the origin of a copy begins and ends, at a place or before it."""
+    for place in range(at, max(-1, at - window), -1):
+        if line.is_like(live[place]):
+            return place, place
+        first = _merged_back(line, live, place)
+        if first is not None:
+            return first, place
+    return None
+
+
+def _merged_back(line: Line, live: Sequence[Line], at: int) -> int | None:
+    """The first of several neighbours that the host made into one message; the last of them is at a place."""
+    text, place = line.text, at
+    while place >= 0 and live[place].row.role == line.row.role and live[place].text and text.endswith(live[place].text):
+        text = text[: -len(live[place].text)].strip()
+        if not text:
+            return place
+        place -= 1
+    return None
+
+
+def _overheard(line: Line) -> Message | None:
+    speaker, text = texts.speaker_of(texts.unfenced(texts.plain(line.row.content)).strip())
+    if not text.strip():
+        return None
+    return Message("user", text, speaker=speaker, occurred_at=moment(line.row.timestamp), ref=str(line.row.id))
+
+
+def _spoken(lines: Sequence[Line]) -> Iterable[Message | None]:
+    called: set[str] = set()
+    for line in lines:
+        row, ref = line.row, str(line.row.id)
+        if row.role == "user":
+            yield texts.user_message(texts.plain(row.content), ref)
+        elif row.role == "assistant":
+            # An answer that is put into its row later is written as a row of its own, with the calls again.
+            again = bool(line.calls) and line.calls <= called
+            called |= line.calls
+            text = texts.agent_text(row.content, None if again else row.tool_calls)
+            yield Message("assistant", text, ref=ref) if text else None
+        else:
+            text = texts.plain(row.content).strip()
+            yield Message("tool", text, ref=ref) if text else None

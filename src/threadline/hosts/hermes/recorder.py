@@ -1,0 +1,598 @@
+"""Gets what a Hermes host says into sessions: live, and by comparing the journal with the host's own log.
+
+The log is the better witness: it has interrupted turns, calls of tools, what was undone and where a session came from,
+and it is written before the host tells its providers. So a turn that the host hands over is looked up there, and what
+came before it and is not in the journal goes first. Where there is no log, what was handed over is recorded.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TypedDict
+
+from threadline.errors import ForgottenError, InputError, UnknownSessionError
+from threadline.hosts.hermes import messages as texts
+from threadline.hosts.hermes.alignment import REST, Held, align, held
+from threadline.hosts.hermes.hostturns import HostLog, HostTurn, turn_key
+from threadline.hosts.hermes.lineage import Lineage, borne_out, fork_turn, lineage_of, why_not_talk
+from threadline.hosts.hermes.statedb import HostSession, StateDb
+from threadline.memory import Memory
+from threadline.session.session import Session
+from threadline.turns import Identity, Json, Message
+
+#: An unfinished turn whose last row is older than this is taken as it is, in seconds. Its process may have died; if it
+#: lives, the rest follows as a turn of its own. Long enough for most calls of tools, short enough for a restart.
+PATIENCE = 60.0
+
+
+class Described(TypedDict, total=False):
+    """What a session that is new to the journal is opened with: see `Memory.session`."""
+
+    identity: Identity | None
+    tags: Sequence[str] | None
+    metadata: Mapping[str, Json] | None
+
+
+#: What to open a session with, by its id and what the log knows of it.
+Describe = Callable[[str, HostSession | None], Described]
+#: The metadata of a turn, by its session's id, its messages, and the how manyth of the session it is in the log.
+Metadata = Callable[[str, Sequence[Message], int], Mapping[str, Json]]
+
+
+@dataclass
+class Reconciled:
+    """What a comparison with the log changed.
+
+    Attributes:
+        added: (session, number) of the turns that were recorded.
+        retracted: (session, number) of the turns that were taken back.
+        lineages: the sessions of which it was learned how they descend.
+        skipped: session (or the log's path) -> why something of it was left alone.
+    """
+
+    added: list[tuple[str, int]] = field(default_factory=list)
+    retracted: list[tuple[str, int]] = field(default_factory=list)
+    lineages: list[str] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything did."""
+        return bool(self.added or self.retracted or self.lineages)
+
+    def include(self, other: Reconciled) -> None:
+        """Add what another comparison changed."""
+        self.added += other.added
+        self.retracted += other.retracted
+        self.lineages += other.lineages
+        self.skipped |= other.skipped
+
+
+@dataclass
+class _Watch:
+    """How far a session of the log was read. It can be had again from the log at any time.
+
+    Attributes:
+        last: what the journal has of the log's last turn.
+    """
+
+    log: HostLog
+    messages: int
+    rewinds: int
+    last: Held | None
+
+
+@dataclass
+class _Told:
+    """A turn as the host hands it over."""
+
+    user: str
+    assistant: str
+    messages: Sequence[Mapping[str, object]] | None
+
+    @cached_property
+    def said(self) -> str:
+        """What the user said, canonical."""
+        return texts.canonical(texts.said(texts.plain(self.user)))
+
+    @cached_property
+    def listed(self) -> list[Message]:
+        """Everything that was said and done."""
+        found = texts.last_turn(self.messages or (), self.user)
+        if found:
+            return found
+        answer = texts.unfenced(texts.plain(self.assistant)).strip()
+        asked = texts.user_message(texts.plain(self.user))
+        return [*([asked] if asked else []), *([Message("assistant", answer)] if answer else [])]
+
+    @cached_property
+    def answers(self) -> set[str]:
+        """How the answer may stand in the log; others may have changed it on its way."""
+        last = [message.text for message in self.listed if message.role == "assistant"][-1:]
+        return {texts.canonical(text) for text in (texts.plain(self.assistant), *last)} - {""}
+
+    def is_turn(self, turn: HostTurn) -> bool:
+        """Whether it is surely a turn of the log."""
+        return turn.user in ("", self.said) and turn.answer in self.answers
+
+
+@dataclass
+class _Run:
+    """One comparison, over one session or all: what was read of the log in it, and what it changed."""
+
+    result: Reconciled = field(default_factory=Reconciled)
+    logs: dict[str, tuple[HostLog, Lineage | None, str | None]] = field(default_factory=dict)
+    numbers: dict[str, dict[int, int]] = field(default_factory=dict)
+    begun: set[str] = field(default_factory=set)
+    kinds: dict[str, str] = field(default_factory=dict)
+
+
+class Recorder:
+    """Records the turns of one Hermes home in one bank. Any thread may call any method; so may several processes.
+
+    Args:
+        memory: where they go.
+        hermes_home: the host's home, in which its log is.
+        belongs: which sessions of the log are this bank's; all if not given.
+        describe: what a session that is new to the journal is opened with.
+        metadata: a turn's metadata.
+        patience: how old, in seconds, the last row of an unfinished turn must be before it is taken as it is.
+        clock: the time, in seconds since 1970, as the log has it.
+    """
+
+    def __init__(
+        self,
+        memory: Memory,
+        hermes_home: Path,
+        *,
+        belongs: Callable[[HostSession], bool] | None = None,
+        describe: Describe | None = None,
+        metadata: Metadata | None = None,
+        patience: float = PATIENCE,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._memory = memory
+        self._db = StateDb(hermes_home)
+        self._belongs = belongs
+        self._describe = describe or _described
+        self._metadata = metadata
+        self._patience = patience
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._watches: dict[str, _Watch] = {}
+        self._unlogged: dict[str, Counter[str]] = {}
+        self._unfinished: dict[str, float] = {}
+
+    @property
+    def problems(self) -> list[str]:
+        """Why the log cannot be read, and what to do about it; empty where it can."""
+        return [] if self._db.problem is None else [self._db.problem]
+
+    def close(self) -> None:
+        """Let go of the log. What was promised to be looked at again is found at the next start."""
+        self._db.close()
+
+    # Live
+
+    def session(self, session_id: str, *, parent: str | None = None, reason: str | None = None) -> Session:
+        """The session of that id, resumed where it had ended. A new one is made, with the lineage that the log knows.
+
+        Args:
+            parent, reason: where the host says it comes from (`branch` or `compression`), for where the log is away.
+
+        Raises:
+            InputError: the id cannot be used, or the session was forgotten.
+        """
+        with self._lock:
+            return self._open(session_id, self._run(), Lineage.told(parent, reason, session_id))
+
+    def turn(
+        self, session_id: str, user: str, assistant: str, messages: Sequence[Mapping[str, object]] | None = None
+    ) -> None:
+        """Record a turn that the host hands over, and before it what the log has and the journal lacks.
+
+        Args:
+            user, assistant: what was said.
+            messages: the host's whole list, for where the log does not have the turn.
+
+        Raises:
+            InputError: the id cannot be used, or the session was forgotten.
+            StorageError: the journal could not be written.
+        """
+        with self._lock:
+            told = _Told(user, assistant, messages)
+            if not self._follow(session_id, told):
+                self._add_told(session_id, told)
+            self._revisit()
+
+    # By the log
+
+    def catch_up(self, session_id: str, *, over: bool = False) -> Reconciled:
+        """Bring one session's turns to what the log says of it.
+
+        Args:
+            over: its last turn is over, even if it has no answer: the process that went on with it is this one, which
+                knows, or a dead one.
+
+        Raises:
+            StorageError: the journal could not be read or written.
+        """
+        with self._lock:
+            run = self._run()
+            self._catch_up(session_id, run, over)
+            return run.result
+
+    def reconcile(self) -> Reconciled:
+        """Bring all sessions that belong here to what the log says. Doing it again changes nothing.
+
+        Raises:
+            StorageError: the journal could not be read or written.
+        """
+        run = self._run()
+        hosts = self._db.sessions()
+        if hosts is None:
+            run.result.skipped[str(self._db.path)] = self._db.problem or "it could not be read"
+        for host in hosts or ():
+            if self._belongs is not None and not self._belongs(host):
+                continue
+            with self._lock:  # let go between sessions: a live turn goes first
+                self._catch_up(host.id, run)
+        return run.result
+
+    def _run(self) -> _Run:
+        return _Run()
+
+    def _catch_up(self, session_id: str, run: _Run, over: bool = False, told: _Told | None = None) -> bool:
+        """The same within a run.
+
+        Returns:
+            Whether the turn that the host told of is in the log.
+        """
+        if session_id in run.begun:
+            return False
+        run.begun.add(session_id)
+        host = self._db.session(session_id)
+        log, _, reason = self._read(host, run) if host is not None else (None, None, None)
+        if host is None or log is None:
+            run.result.skipped[session_id] = self._db.problem or "the log has no such session"
+            return False
+        if reason is not None and told is None:
+            run.result.skipped[session_id] = reason
+            return False
+        try:
+            session = self._known(session_id)
+            if session is None and not self._worth_opening(log, host, over, told):
+                return False
+            return self._compare(session or self._open(session_id, run), host, log, run, over, told)
+        except ForgottenError as error:
+            run.result.skipped[session_id] = str(error)
+            return True
+
+    def _worth_opening(self, log: HostLog, host: HostSession, over: bool, told: _Told | None) -> bool:
+        if told is not None:
+            return True
+        ready = [turn for turn in log.turns if not turn.undone and self._is_over(turn, log, host, over)]
+        if log.turns and not ready:
+            self._look_again(host.id)
+        return bool(ready)
+
+    def _compare(
+        self, session: Session, host: HostSession, log: HostLog, run: _Run, over: bool, told: _Told | None
+    ) -> bool:
+        """Bring the journal to what the log says of a session."""
+        self._learn(session, run)
+        journal = held(session.turns())
+        matched = align(session.id, log.turns, journal)
+        self._forget_copies(session, log, matched)
+        self._take_back_inherited(session, log, run)
+        target = _target(log.turns, told, matched) if told is not None else None
+        last = log.turns.index(target) if target is not None else -1
+        writing = _Writing(session, run.result, {one.turn.host_key for one in journal}, self._metadata)
+        gone: list[int] = []
+        for place, turn in enumerate(log.turns):
+            one = matched.get(id(turn))
+            if turn.undone:
+                gone += one.visible if one is not None else []
+            elif place <= last or self._is_over(turn, log, host, over):
+                found = writing.bring(turn, one, told if turn is target else None, restored=host.rewinds > 0)
+                if found is not None:
+                    matched[id(turn)] = found
+            else:
+                run.result.skipped[session.id] = "its last turn may still be going on"
+                self._look_again(session.id)
+        run.result.retracted += session.take_back(*gone) if gone else []
+        run.numbers[session.id] = {
+            id(turn): one.parts[-1].number for turn in log.turns if (one := matched.get(id(turn)))
+        }
+        self._watch(session.id, host, log, matched)
+        return target is not None
+
+    def _is_over(self, turn: HostTurn, log: HostLog, host: HostSession, over: bool) -> bool:
+        """Whether nothing more of a turn is to be awaited now. If more comes, it follows as a turn of its own."""
+        if turn is not log.turns[-1] or turn.complete or over or host.ended_at is not None:
+            return True
+        return self._clock() - turn.last.timestamp > self._patience
+
+    def _forget_copies(self, session: Session, log: HostLog, matched: dict[int, Held]) -> None:
+        """Leave out what is in a block whose sources are gone from the log, if the journal has it anywhere in view."""
+        doubtful = [turn for turn in log.turns if turn.doubtful and id(turn) not in matched]
+        if doubtful:
+            seen = {(one.user, one.answer) for one in held(session.history())}
+            copies = {id(turn) for turn in doubtful if (turn.user, turn.answer) in seen}
+            log.turns = [turn for turn in log.turns if id(turn) not in copies]
+
+    def _take_back_inherited(self, session: Session, log: HostLog, run: _Run) -> None:
+        """Take back for this session what was undone in it and said in the one that it comes from."""
+        heads = [line.root for line in log.inherited if line.undone]
+        undone = [head.turn for head in heads if head.turn is not None and head is head.turn.lines[0]]
+        if not undone:
+            return
+        wanted = {(turn.user, turn.occurred_at) for turn in undone}
+        seen = session.history()
+        gone = [turn for turn in seen if (Held(turn).user, turn.occurred_at) in wanted]
+        if not gone:
+            return
+        if seen[-len(gone) :] == gone:
+            run.result.retracted += session.rewind(len(gone))
+            return
+        run.result.skipped[session.id] = (
+            f"{len(gone)} turns that it inherited were undone in it, but it has said more since; "
+            "`threadline forget` takes them out for good"
+        )
+
+    # What the log says
+
+    def _read(self, host: HostSession, run: _Run) -> tuple[HostLog | None, Lineage | None, str | None]:
+        """A session of the log, how it descends, and why it is no talk with the user, if so."""
+        if host.id in run.logs:
+            return run.logs[host.id]
+        rows = self._db.rows(host.id)
+        if rows is None:
+            return None, None, None
+        run.logs[host.id] = (HostLog([]), None, None)  # should the parents go round in a circle
+        marked = lineage_of(host, self._db.session(host.parent) if host.parent else None)
+        parent = self._db.session(marked.parent) if marked is not None else None
+        before = self._read(parent, run)[0] if parent is not None else None
+        log = HostLog(rows, before)
+        lineage = borne_out(marked, log)
+        run.logs[host.id] = (log, lineage, why_not_talk(host, marked, lineage))
+        return run.logs[host.id]
+
+    def _known(self, session_id: str) -> Session | None:
+        try:
+            return self._memory.find_session(session_id)
+        except UnknownSessionError:
+            return None
+
+    def _open(self, session_id: str, run: _Run, told: Lineage | None = None) -> Session:
+        """The session, made with all that is known of it where it is new."""
+        if self._known(session_id) is not None:
+            return self._memory.session(session_id)
+        host = self._db.session(session_id)
+        session = self._memory.session(session_id, **self._describe(session_id, host))
+        self._learn(session, run, told)
+        return session
+
+    def _learn(self, session: Session, run: _Run, told: Lineage | None = None) -> None:
+        """Write down how a session descends, once that is known. Its parent is brought up to date first."""
+        host = self._db.session(session.id)
+        log, lineage, _ = self._read(host, run) if host is not None else (None, None, None)
+        lineage = lineage or told
+        if lineage is None or self._kind(session.id, run) != "fresh":
+            return
+        self._catch_up(lineage.parent, run, over=True)
+        at_turn = self._fork_turn(lineage, log, run) if lineage.kind == "branch" else None
+        try:
+            session.descend(lineage.parent, lineage.kind, at_turn=at_turn)
+        except InputError as error:
+            run.result.skipped[session.id] = str(error)
+        else:
+            run.result.lineages.append(session.id)
+        run.kinds[session.id] = lineage.kind
+
+    def _fork_turn(self, lineage: Lineage, log: HostLog | None, run: _Run) -> int | None:
+        """The number of the last turn of its parent that a branch inherits; None: the journal's order says."""
+        parent = run.logs.get(lineage.parent)
+        numbers = run.numbers.get(lineage.parent)
+        if log is None or parent is None or numbers is None or not log.inherited:
+            return None
+        place = fork_turn(log, parent[0])
+        if place is None:
+            return 0
+        before = [numbers[id(turn)] for turn in parent[0].turns[: place + 1] if id(turn) in numbers]
+        return before[-1] if before else 0
+
+    def _kind(self, session_id: str, run: _Run) -> str:
+        """How the journal says that a session descends."""
+        if session_id not in run.kinds:
+            run.kinds.update({session.id: session.kind for session in self._memory.sessions()})
+        return run.kinds.get(session_id, "fresh")
+
+    # Following a live session
+
+    def _watch(self, session_id: str, host: HostSession, log: HostLog, matched: Mapping[int, Held]) -> None:
+        last = matched.get(id(log.turns[-1])) if log.turns else None
+        self._watches[session_id] = _Watch(log.follower(), host.messages, host.rewinds, last)
+
+    def _follow(self, session_id: str, told: _Told) -> bool:
+        """Record what was added to the log since it was last read. Whether what the host told of is in it."""
+        host = self._db.session(session_id)
+        if host is None:
+            return False
+        turns = self._added(session_id, host)
+        if turns is None:
+            return self._catch_up(session_id, self._run(), told=told)
+        watch = self._watches[session_id]
+        target = _target(turns, told, {})
+        if target is None:
+            return False
+        writing = _Writing(self._open(session_id, self._run()), Reconciled(), None, self._metadata)
+        for turn in turns[: turns.index(target) + 1]:
+            watch.last = writing.bring(turn, watch.last if turn is turns[0] else None, told if turn is target else None)
+        if turns[-1] is not target:
+            self._watches.pop(session_id)  # its next turn has begun: it is read again when that is over
+        return True
+
+    def _added(self, session_id: str, host: HostSession) -> list[HostTurn] | None:
+        """The last turn that was known, and those that were added; None where all has to be read again."""
+        watch = self._watches.get(session_id)
+        if watch is None or host.rewinds != watch.rewinds:
+            return None
+        del self._watches[session_id]
+        seen, known = watch.log.last_row, watch.log.turns[-1:]
+        rows = self._db.rows(session_id, seen)
+        row = self._db.row(session_id, seen) if seen else None
+        same = rows is not None and host.messages - watch.messages == len(rows)
+        if rows is None or not same or (seen and (row is None or not row.active)):
+            return None
+        turns = watch.log.add(rows)
+        if turns is None or (known and watch.last is None):
+            return None
+        watch.messages = host.messages
+        self._watches[session_id] = watch
+        return [*known, *(turn for turn in turns if turn not in known)]
+
+    def _look_again(self, session_id: str) -> None:
+        self._unfinished[session_id] = self._clock() + self._patience
+
+    def _revisit(self) -> None:
+        """Look again at sessions of other processes whose last turn had no answer: they may have died in it."""
+        now = self._clock()
+        for session_id in [name for name, due in self._unfinished.items() if due <= now]:
+            del self._unfinished[session_id]
+            self._catch_up(session_id, self._run())
+
+    # Without a log
+
+    def _add_told(self, session_id: str, told: _Told) -> None:
+        """Record a turn that the log does not have (yet)."""
+        session = self._open(session_id, self._run())
+        watch = self._watches.pop(session_id, None)
+        if session_id not in self._unlogged:
+            self._unlogged[session_id] = Counter(one.user for one in held(session.turns()))
+        said = self._unlogged[session_id]
+        place = 1 + max(said[told.said], watch.log.times_said(told.said) if watch else 0)
+        while session.find_turn(turn_key(session_id, told.said, place)) is not None:
+            place += 1
+        metadata = self._metadata(session_id, told.listed, said.total() + 1) if self._metadata else None
+        key = turn_key(session_id, told.said, place)
+        session.add_turn(messages=told.listed, host_key=key, metadata=metadata)
+        said[told.said] = place
+
+
+class _Writing:
+    """Writes turns of the log into one session.
+
+    Args:
+        keys: the keys that the journal has for it; None to ask the journal each time.
+    """
+
+    def __init__(
+        self, session: Session, result: Reconciled, keys: set[str | None] | None, metadata: Metadata | None
+    ) -> None:
+        self._session = session
+        self._result = result
+        self._keys = keys
+        self._metadata = metadata
+
+    def bring(self, turn: HostTurn, one: Held | None, told: _Told | None, restored: bool = False) -> Held | None:
+        """Have the journal hold a turn as the log has it.
+
+        Args:
+            one: what it holds of the turn.
+            told: how the host handed the turn over, if it did.
+            restored: a turn that was taken back, but not in the log, was restored there.
+
+        Returns:
+            What it holds now; None where it cannot.
+        """
+        if one is None:
+            one = self._find(turn)
+        if one is None or (restored and not one.visible):
+            return self._add(turn, told)
+        if one.visible:
+            self._grow(turn, one)
+        return one
+
+    def _find(self, turn: HostTurn) -> Held | None:
+        """What was recorded of a turn just now, by another process."""
+        found = self._session.find_turn(turn.key(self._session.id)) if self._keys is None else None
+        if found is None or (turn.genuine and Held(found).from_log and found.occurred_at != turn.occurred_at):
+            return None
+        return Held(found)
+
+    def _add(self, turn: HostTurn, told: _Told | None) -> Held | None:
+        listed = turn.messages()
+        if told is not None:
+            listed = _captioned(listed, told)
+        place = turn.place
+        while self._taken(turn.key(self._session.id, place)):
+            place += 1
+        added = self._write(turn, listed, turn.key(self._session.id, place))
+        if added is not None:
+            self._grow(turn, added)
+        return added
+
+    def _grow(self, turn: HostTurn, one: Held) -> None:
+        rest = one.missing(turn)
+        if rest:
+            key = f"{one.turn.host_key or turn.key(self._session.id)}{REST}{len(one.messages)}"
+            found = self._write(turn, rest, key, rest[0].occurred_at)
+            one.rests += [found.turn] if found is not None else []
+
+    def _taken(self, key: str) -> bool:
+        return key in self._keys if self._keys is not None else self._session.find_turn(key) is not None
+
+    def _write(
+        self, turn: HostTurn, listed: Sequence[Message], key: str, occurred_at: datetime | None = None
+    ) -> Held | None:
+        metadata = self._metadata(self._session.id, listed, turn.number) if self._metadata else None
+        try:
+            added = self._session.add_turn(
+                messages=listed, occurred_at=occurred_at or turn.occurred_at, host_key=key, metadata=metadata
+            )
+        except ForgottenError:
+            return None  # the user wanted it gone
+        except InputError as error:
+            self._result.skipped[self._session.id] = str(error)
+            return None
+        if self._keys is not None:
+            self._keys.add(key)
+        self._result.added.append((self._session.id, added.number))
+        return Held(added)
+
+
+def _target(turns: Sequence[HostTurn], told: _Told, matched: Mapping[int, Held]) -> HostTurn | None:
+    """The turn of the log that the host told of."""
+    for turn in reversed(turns):
+        if told.is_turn(turn):
+            return turn
+    # Its answer may have been changed on its way here.
+    same = [turn for turn in turns if turn.user == told.said and id(turn) not in matched]
+    return same[-1] if same else None
+
+
+def _captioned(listed: list[Message], told: _Told) -> list[Message]:
+    """The messages with what the host knows of their pictures: its log has only `[screenshot]` in their place."""
+    asked = next((message for message in told.listed if message.role == "user"), None)
+    return [
+        replace(message, text=asked.text)
+        if asked is not None and message.role == "user" and message.speaker is None and "[screenshot]" in message.text
+        else message
+        for message in listed
+    ]
+
+
+def _described(_: str, host: HostSession | None) -> Described:
+    """What the log knows of where a session comes from."""
+    if host is None:
+        return {}
+    identity = Identity(platform=host.source, user=host.user, chat=host.chat, thread=host.thread, agent=host.profile)
+    return {"identity": identity, "metadata": {"session_title": host.title} if host.title else None}
