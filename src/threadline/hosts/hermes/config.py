@@ -18,6 +18,7 @@ from typing import Any, get_args
 
 from threadline.database import Durability
 from threadline.documents import Budget, MemoryType
+from threadline.hosts.hermes.files import read_env
 from threadline.hosts.hermes.places import Places
 from threadline.tags import TagFilter, Tags
 
@@ -63,7 +64,8 @@ class Config:
             the defaults. A user whom the host names is called by that name.
         observation_scopes: how a Hindsight server scopes observations; the embedded backend makes none.
         redact: whether secrets are taken out before anything is written.
-        reconcile: whether the host's own log is read, to find what never arrived and what was undone.
+        reconcile: whether what is recorded is compared with the host's own log at start and at the end of a session,
+            to find what never arrived and what was undone. What an `/undo` took back is looked up there in any case.
         durability: `process`: a turn survives the death of the process; `power`: also that of the machine.
 
         hermes: the host's home.
@@ -127,7 +129,7 @@ class Config:
             name: value for name, given in written.items() if (value := reading.convert(name, given)) is not _UNSET
         }
         named = {reading.name(name): value for name, value in values.items()}
-        secrets = {**environ, **_read_env(places.env)}
+        secrets = {**environ, **read_env(places.env)}
         named.setdefault("api_key", secrets.get("THREADLINE_API_KEY") or secrets.get("HINDSIGHT_API_KEY") or "")
         named.setdefault("api_url", secrets.get("HINDSIGHT_API_URL") or "")
         reading.check_together(named)
@@ -221,20 +223,6 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(written, dict):
         raise ValueError("it must be an object, as in {}")  # noqa: TRY004 - whoever calls expects one error
     return written
-
-
-def _read_env(path: Path) -> dict[str, str]:
-    """The variables of the host's file of secrets; none where it cannot be read, as then the environment has them."""
-    try:
-        lines = path.read_text("utf-8", "replace").splitlines()
-    except OSError:
-        return {}
-    found: dict[str, str] = {}
-    for line in lines:
-        name, equals, value = line.strip().removeprefix("export ").partition("=")
-        if equals and not name.startswith("#"):
-            found[name.strip()] = value.strip().strip("'\"")
-    return found
 
 
 class _Reading:

@@ -1,0 +1,176 @@
+"""What a turn is given unasked: begun when its message is known, within the deadline, and never another session's."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from threadline.documents import Recalled, Reflection
+from threadline.errors import UnknownSessionError, UnsupportedError
+from threadline.hosts.fence import Fenced, fence_answer, fence_memories
+from threadline.hosts.hermes.access import Opened
+from threadline.hosts.hermes.config import Config
+from threadline.prefetch.prefetch import Token
+from threadline.session.recall import RecallOptions
+from threadline.session.session import ScopeName, Session
+
+#: So many sessions' queries are remembered for `queue`; an agent has one, seldom a few.
+_SESSIONS = 32
+
+
+def recall_options(config: Config) -> RecallOptions:
+    """How the settings narrow every recall, asked for or not."""
+    options: RecallOptions = {
+        "budget": config.recall_budget,
+        "max_tokens": config.recall_max_tokens,
+        "types": config.recall_types,
+    }
+    if config.recall_min_confidence is not None:
+        options["min_confidence"] = config.recall_min_confidence
+    if config.tag_filter is not None:
+        options["tags"] = config.tag_filter
+    return options
+
+
+class AutoRecall:
+    """The recalls of one agent. It holds only queries: what was found is with the session that it was found for."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._queued: dict[str, str] = {}
+        self._begun: dict[str, str] = {}
+        self._epoch = 0
+
+    def void(self) -> None:
+        """Nothing that was begun before is to be served."""
+        with self._lock:
+            self._epoch += 1
+            self._queued.clear()
+            self._begun.clear()
+
+    def begin(self, opened: Opened, session: str, query: str) -> None:
+        """Begin what the turn that begins now will ask for. Returns at once."""
+        if query:
+            with self._lock:
+                self._begun[session] = query
+            self._prefetch(opened, session, query)
+
+    def queue(self, opened: Opened, session: str, query: str) -> None:
+        """Begin what the next turn of the session is given if its own recall is not there in time. Returns at once."""
+        with self._lock:
+            if not query or session in self._begun:  # the next turn has begun already, and has the only slot
+                return
+            while len(self._queued) >= _SESSIONS:
+                del self._queued[next(iter(self._queued))]
+            self._queued[session] = query
+        self._prefetch(opened, session, query)
+
+    def take(self, opened: Opened, session: str, query: str, until: float) -> Fenced:
+        """What there is for the query by then, as text.
+
+        Args:
+            until: when the deadline is, on the monotonic clock.
+
+        Raises:
+            ThreadlineError: what the recall raised.
+        """
+        with self._lock:
+            self._begun.pop(session, None)
+            instead = self._queued.pop(session, None)
+        if not query:
+            return Fenced()
+        config = opened.config
+        if config.recall_prefetch_method == "reflect":
+            answer = self._answer(opened, session, query, instead, until)
+            if answer is not None:
+                told = not answer.extractive or answer.memories
+                return (
+                    fence_answer(answer, config.recall_max_tokens, preamble=config.recall_prompt_preamble)
+                    if told
+                    else Fenced()
+                )
+        found = self._found(opened, session, query, instead, until)
+        return fence_memories(
+            found, config.recall_max_tokens, preamble=config.recall_prompt_preamble, session=session or None
+        )
+
+    def _prefetch(self, opened: Opened, session: str, query: str) -> None:
+        one = find(opened, session)
+        if opened.config.recall_prefetch_method == "reflect":
+            opened.shared.prefetcher.begin(self._token(session, query), lambda: _reflect(opened, one, query))
+        elif one is not None:
+            one.prefetch(query, scope=_scope(opened), **_outside(opened))
+        elif opened.config.recall_scope == "bank":
+            opened.shared.prefetcher.begin(self._token(session, query), lambda: _recall_bank(opened, query))
+
+    def _found(self, opened: Opened, session: str, query: str, instead: str | None, until: float) -> list[Recalled]:
+        one = find(opened, session)
+        if one is not None:
+            left = until - time.monotonic()
+            return one.prefetched(query, left, instead=instead, scope=_scope(opened), **_outside(opened))
+        if opened.config.recall_scope == "session":
+            return []
+        prefetcher = opened.shared.prefetcher
+        earlier = prefetcher.finished(self._token(session, instead)) if instead else None
+        found = prefetcher.take(
+            self._token(session, query), lambda: _recall_bank(opened, query), until - time.monotonic()
+        )
+        return (earlier if found is None else found) or []
+
+    def _answer(self, opened: Opened, session: str, query: str, instead: str | None, until: float) -> Reflection | None:
+        """An answer; None where the backend gives none, so that memories are recalled instead.
+
+        Raises:
+            ThreadlineError: what the backend raised.
+        """
+        one = find(opened, session)
+        prefetcher = opened.shared.prefetcher
+        token = self._token(session, query)
+        earlier = prefetcher.finished(self._token(session, instead)) if instead else None
+        try:
+            found = prefetcher.take(token, lambda: _reflect(opened, one, query), until - time.monotonic())
+        except UnsupportedError:
+            return None
+        answer = earlier if found is None else found
+        return (
+            answer if answer is not None and token == self._token(session, query) else Reflection("", extractive=True)
+        )
+
+    def _token(self, session: str, query: str) -> Token:
+        return Token((id(self), session), self._epoch, query)
+
+
+def find(opened: Opened, session: str) -> Session | None:
+    """A session to recall for. For an agent that writes nothing, not even the session is made.
+
+    Raises:
+        ThreadlineError: it was forgotten, or cannot be read.
+    """
+    if not session:
+        return None
+    try:
+        return opened.memory.find_session(session)
+    except UnknownSessionError:
+        return opened.memory.session(session) if opened.agent.writes else None
+
+
+def _scope(opened: Opened) -> ScopeName:
+    return "session" if opened.config.recall_scope == "session" else "bank"
+
+
+def _outside(opened: Opened) -> RecallOptions:
+    options = recall_options(opened.config)
+    options["outside_context"] = True
+    return options
+
+
+def _recall_bank(opened: Opened, query: str) -> list[Recalled]:
+    return opened.memory.recall(query, **recall_options(opened.config))
+
+
+def _reflect(opened: Opened, session: Session | None, query: str) -> Reflection:
+    if session is not None:
+        return session.reflect(query, scope=_scope(opened), **_outside(opened))
+    if opened.config.recall_scope == "session":
+        return Reflection("", extractive=True)
+    return opened.memory.reflect(query, **recall_options(opened.config))
