@@ -54,7 +54,7 @@ _ASCII_WORD = re.compile("[a-z0-9]+")
 # What people write with signs in the middle and mean as one: ERR_CONN_42, /etc/hosts, v1.2.3, ann@example.org.
 _IDENTIFIER = re.compile(r"[^\s\"'`<>()\[\]{},;|]+")
 _SIGNS = re.compile(r"[\w\d][._/@:\\+#=~-]+[\w\d]|^[/~.@#]*[/~@#]\w|^\.\w")
-_HINT = re.compile(r"[._/@:\\+#=~-]\w")  # what has none of these has no identifier: most of what people say
+_HINT = re.compile(r"[._/@:\\+#=~-]\w")  # what has none of these is no identifier: most of what people say
 _EDGES = ".:-=!?…\u201c\u201d"
 _OPENS = _EDGES.replace(".", "")
 
@@ -94,7 +94,7 @@ def identifiers(text: str) -> list[str]:
     """What has signs within it and is meant as one thing, such as a path, a version or an error code."""
     if not _HINT.search(text):
         return []
-    found = (match[0].lstrip(_OPENS).rstrip(_EDGES) for match in _IDENTIFIER.finditer(text))
+    found = (each.lstrip(_OPENS).rstrip(_EDGES) for each in _IDENTIFIER.findall(text) if _HINT.search(each))
     return [each.casefold()[:MAX_TERM] for each in found if _SIGNS.search(each)]
 
 

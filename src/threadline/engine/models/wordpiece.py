@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -52,7 +53,7 @@ def _count(text: str) -> int:
 def _encode(text: str) -> list[int]:
     if text.isascii() and text.replace("\n", " ").isprintable():
         # What the tokenizer does there is to cut at white space and punctuation, and then word by word.
-        return [number for word in _WORDS.findall(text.lower()) for number in _pieces(word)]
+        return list(itertools.chain.from_iterable(map(_pieces, _WORDS.findall(text.lower()))))
     numbers: list[int] = _tokenizer().encode(text, add_special_tokens=False).ids
     return numbers
 

@@ -98,17 +98,21 @@ class Ranked:
     def reasons(self) -> Callable[[int], tuple[Reason, ...]]:
         """Tells of a place of this ranking why the memory there was found, best rank first."""
         columns = {channel: getattr(self.signals, channel) for channel in CHANNELS}
-        ranks = {channel: _ranks(column) for channel, column in columns.items() if column.any()}
+        found = {
+            channel: list(zip(_ranks(column).tolist(), column.tolist(), strict=True))
+            for channel, column in columns.items()
+            if column.any()
+        }
 
         def reasons(place: int) -> tuple[Reason, ...]:
-            found = [
-                Reason(channel, int(each[place]), float(columns[channel][place]))
-                for channel, each in ranks.items()
-                if columns[channel][place] > 0
-            ]
-            return tuple(sorted(found, key=lambda reason: reason.rank))
+            told = [(channel, *each[place]) for channel, each in found.items()]
+            return tuple(Reason(*each) for each in sorted(told, key=_by_rank) if each[2] > 0)
 
         return reasons
+
+
+def _by_rank(reason: tuple[str, int, float]) -> int:
+    return reason[1]
 
 
 def _ranks(column: Floats) -> npt.NDArray[np.int64]:

@@ -105,8 +105,9 @@ def _spread(ranked: Ranked, places: list[int], fetch: Fetch) -> Iterator[Hit]:
     counts: dict[int, int] = {}
     first: list[int] = []
     last: list[int] = []
+    messages = ranked.rows.messages[ranked.places].tolist()
     for place in places:
-        message = int(ranked.rows.messages[ranked.places[place]])
+        message = messages[place]
         counts[message] = counts.get(message, 0) + 1
         (first if counts[message] <= _PIECES else last).append(place)
     yield from _fetched(ranked, [*first, *last], fetch)
@@ -114,21 +115,15 @@ def _spread(ranked: Ranked, places: list[int], fetch: Fetch) -> Iterator[Hit]:
 
 def _fetched(ranked: Ranked, places: list[int], fetch: Fetch) -> Iterator[Hit]:
     reasons = ranked.reasons()
+    ids = ranked.rows.memories[ranked.places].tolist()
+    scores, confidence = ranked.scores.tolist(), ranked.confidence.tolist()
     for start in range(0, len(places), _FETCH):
         some = places[start : start + _FETCH]
-        ids = {place: int(ranked.rows.memories[ranked.places[place]]) for place in some}
-        memories = fetch(ids.values())
-        for place, number in ids.items():
-            if number in memories:
-                memory = memories[number]
-                yield Hit(
-                    memory,
-                    place,
-                    float(ranked.scores[place]),
-                    float(ranked.confidence[place]),
-                    reasons(place),
-                    memory.tokens,
-                )
+        memories = fetch([ids[place] for place in some])
+        for place in some:
+            memory = memories.get(ids[place])
+            if memory is not None:
+                yield Hit(memory, place, scores[place], confidence[place], reasons(place), memory.tokens)
 
 
 def _said(hit: Hit) -> str:
