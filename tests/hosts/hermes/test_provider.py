@@ -404,6 +404,7 @@ def test_have_what_was_said_in_the_journal_before_a_compression(provider: Thread
 def test_take_the_turn_that_goes_on_from_the_log_before_a_compression(home: Path) -> None:
     agent = Agent(HostDb(home), "s1")
     with begin(home, "s1") as provider:
+        settled(provider, "s1")  # the rows of this log are old: a turn that has just begun would count as broken off
         agent.say("a heron", "noted")
         provider.sync_turn("a heron", "noted", session_id="s1")
         agent.add(user("a cormorant"), call("1"), result("1", "it dives"))
@@ -423,6 +424,7 @@ def test_take_the_turn_that_goes_on_from_the_log_before_a_compression(home: Path
 def test_take_back_what_was_undone_before_the_next_turn_recalls(home: Path) -> None:
     agent = Agent(HostDb(home), "s1")
     with begin(home, "s1") as provider:
+        settled(provider, "s1")  # the rows of this log are old: a turn that has just begun would count as broken off
         for name in ("heron", "cormorant"):
             agent.say(f"the {name} nests in Faro", "noted")
             provider.sync_turn(f"the {name} nests in Faro", "noted", session_id="s1")
