@@ -142,6 +142,18 @@ def test_new_clear_and_reset(new_home: NewHome) -> None:
     assert home.sessions()[0]["id"] == first
 
 
+def test_a_switch_may_overtake_the_one_before_it(new_home: NewHome) -> None:
+    """A /new after which something was said waits in the queue; one after which nothing was said does not."""
+    home = new_home()
+    home.write("recorder.json", {"slow": {"on_session_end": 0.5}})
+    with Cli(home) as host:
+        host.chat("Hello there.")
+        home.expect(*START, *TURN)
+        second, third = host.command("/new"), host.command("/new")
+        _end, *switches = home.expect("on_session_end", "on_session_switch", "on_session_switch")
+    assert [one.arguments["new_session_id"] for one in switches] == [third, second]
+
+
 def test_resume_branch_undo_and_retry(new_home: NewHome) -> None:
     home = new_home()
     with Cli(home) as host:
@@ -284,18 +296,24 @@ def test_kill_and_go_on(new_home: NewHome, model: FakeModel) -> None:
         assert again.exit() > 0
 
 
-def test_leave_in_the_midst_of_a_turn(new_home: NewHome, model: FakeModel) -> None:
-    """A typed `/exit` waits for the turn; Ctrl-D does not."""
+@pytest.mark.parametrize("key", ["enter", "ctrl-d"])
+def test_leave_in_the_midst_of_a_turn(new_home: NewHome, model: FakeModel, key: str) -> None:
+    """A typed `/exit` waits for the turn; Ctrl-D breaks it off."""
     home = new_home()
     with Cli(home) as host:
         host.chat("One.")
         home.expect(*START, *TURN)
-        model.reply(Reply("never said", gate=model.gate()))
+        gate = model.gate()
+        model.reply(Reply("Said at last.", gate=gate))
         host.submit("Two.")
         model.wait(lambda request: request.user == "Two.")
-        host.press("ctrl-d")
+        if key == "enter":
+            host.submit("/exit")
+            gate.set()
+        else:
+            host.press(key)
         assert host.wait() == 0
-    *_, end, _shutdown = home.expect(*ASKED, "on_session_end", "shutdown")
+    *_, end, _shutdown = home.expect(*(TURN if key == "enter" else ASKED), "on_session_end", "shutdown")
     assert [one["content"] for one in end.arguments["messages"] if one["role"] == "user"][-1] == "Two."
 
 
@@ -466,6 +484,8 @@ def test_the_bundled_provider_on_a_fake_server(new_home: NewHome, model: FakeMod
             host.chat("I like tea.")
             assert server.wait_for("POST .*/memories$")
             host.chat("What do I like?")
+            assert server.wait_for("POST .*/recall$", 2)  # it recalls for the turn after, by the message before
+            host.chat("Well?")
             assert "I like tea." in model.requests[-1].user.partition("<memory-context>")[2]
             assert "hindsight_recall" in model.requests[-1].tools
             host.exit()
