@@ -355,7 +355,7 @@ def _share(value: Any) -> float:
 def _number(value: Any, otherwise: str) -> float:
     try:
         number = float("nan") if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(otherwise) from error
     if not abs(number) < float("inf"):
         raise ValueError(otherwise)
