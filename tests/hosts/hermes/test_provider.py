@@ -421,6 +421,24 @@ def test_take_the_turn_that_goes_on_from_the_log_before_a_compression(home: Path
         assert [said.count(text) for text in ("a heron", "a cormorant", "it dives", "they dive")] == [1, 1, 1, 1]
 
 
+def test_leave_out_what_a_compression_left_in_place(home: Path) -> None:
+    agent = Agent(HostDb(home), "s1")
+    with begin(home, "s1") as provider:
+        settled(provider, "s1")
+        for name in ("heron", "cormorant", "plover"):
+            agent.say(f"the {name} nests in Faro", "noted")
+            provider.sync_turn(f"the {name} nests in Faro", "noted", session_id="s1")
+        provider.on_pre_compress(agent.live)
+        provider.on_session_end(agent.live)
+        agent.compress_in_place(tail=2)
+        provider.on_session_switch("s1", parent_session_id="s1", reason="compression")
+        text = recalled(provider, "Faro")
+        assert "heron" in text
+        assert "cormorant" in text
+        assert "plover" not in text
+        assert texts(provider, "s1") == [f"the {name} nests in Faro" for name in ("heron", "cormorant", "plover")]
+
+
 def test_take_back_what_was_undone_before_the_next_turn_recalls(home: Path) -> None:
     agent = Agent(HostDb(home), "s1")
     with begin(home, "s1") as provider:
@@ -428,15 +446,17 @@ def test_take_back_what_was_undone_before_the_next_turn_recalls(home: Path) -> N
         for name in ("heron", "cormorant"):
             agent.say(f"the {name} nests in Faro", "noted")
             provider.sync_turn(f"the {name} nests in Faro", "noted", session_id="s1")
-        provider.on_session_switch("s1", reason="compression")
+        provider.on_session_switch("s2", parent_session_id="s1", reset=True, reason="new_session")
         assert "cormorant" in recalled(provider, "Faro")
+        provider.on_session_switch("s1", parent_session_id="s2", reason="resume")
         agent.undo()
         provider.on_session_switch("s1", parent_session_id="", reset=False, rewound=True)
-        text = recalled(provider, "Faro", fresh=False)
-        assert "heron" in text
-        assert "cormorant" not in text
+        told = provider.handle_tool_call("threadline_recall", {"query": "Faro"})
+        assert "heron" in told
+        assert "cormorant" not in told
         provider.sync_turn("the cormorant nests in Faro", "noted", session_id="s1")  # its record was still on its way
         assert texts(provider, "s1") == ["the heron nests in Faro"]
+        assert "cormorant" not in recalled(provider, "Faro")
 
 
 def test_take_over_what_the_host_did_not_hand_over(home: Path) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from threadline.hosts.hermes.hostturns import HostTurn
+from threadline.hosts.hermes.hostturns import HostLog, HostTurn
 from threadline.hosts.hermes.messages import canonical
 from threadline.turns import Message, Turn
 
@@ -168,3 +168,20 @@ def _fit(turn: HostTurn, one: Held) -> bool:
 
 def _faces(messages: Iterable[Message]) -> list[Face]:
     return [(message.role, canonical(message.text)) for message in messages]
+
+
+def kept_turns(session: str, log: HostLog, journal: Sequence[Held]) -> int:
+    """How many of the last turns of the journal the host's model still has word for word, by what its log has live.
+
+    A turn of which a compression took the beginning is none of them.
+    """
+    live = {id(line.source) for line in log.live(log.last_row + 1)}
+    last = max((part.number for one in journal for part in one.parts), default=0)
+    matched = align(session, log.turns, journal)
+    kept = 0
+    for turn in reversed(log.turns):
+        if not turn.undone and id(turn.lines[0]) not in live:
+            break
+        if (one := matched.get(id(turn))) is not None:
+            kept = last - one.turn.number + 1
+    return kept

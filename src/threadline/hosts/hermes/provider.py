@@ -27,8 +27,8 @@ from threadline.hosts.hermes.access import Access, Opened
 from threadline.hosts.hermes.agent import Agent, Author
 from threadline.hosts.hermes.config import Config
 from threadline.hosts.hermes.errands import Errands
-from threadline.hosts.hermes.messages import canonical, plain, said, user_message
-from threadline.hosts.hermes.places import find_hermes_home
+from threadline.hosts.hermes.hostside import as_text, callback, host_home, last_said, name_of, shows_recalls
+from threadline.hosts.hermes.messages import canonical, said
 from threadline.hosts.hermes.pool import POOL, Pool
 from threadline.hosts.hermes.recalling import AutoRecall
 from threadline.hosts.hermes.troubles import Troubles
@@ -103,6 +103,12 @@ class ThreadlineProvider:
         """
         setup.save(values, Path(hermes_home))
 
+    def post_setup(self, hermes_home: str, config: object = None, **kwargs: Any) -> None:
+        """`hermes memory setup threadline`: ask, write, and make this the host's provider."""
+        from threadline.hosts.hermes.wizard import post_setup
+
+        post_setup(hermes_home)
+
     def get_status_config(self, provider_config: object = None, **kwargs: Any) -> dict[str, Any]:
         """What `hermes memory status` shows."""
         shown: dict[str, Any] = dict(self._config().shown())
@@ -137,8 +143,8 @@ class ThreadlineProvider:
     def initialize(self, session_id: str, **kwargs: Any) -> None:
         """The agent starts."""
         self._prepare(session_id, kwargs)
-        self._troubles.tell_to(_callback(kwargs, "warning_callback"))
-        self._say = _callback(kwargs, "status_callback")
+        self._troubles.tell_to(callback(kwargs, "warning_callback"))
+        self._say = callback(kwargs, "status_callback")
         session = self._session_id
         if self._do("open", self._begin, False) and session and self._agent().writes:
             self._errands.send(session, lambda: self._do_soon("log", lambda opened: self._meet(opened, session)))
@@ -190,7 +196,7 @@ class ThreadlineProvider:
         self._status = None
         if not self._recalls:
             return ""
-        session = _text(session_id) or self._session_id
+        session = name_of(session_id) or self._session_id
         until = time.monotonic() + self._config().recall_deadline
         # Not before what was undone is known, and where the session comes from.
         if not self._errands.settle(session, until - time.monotonic()):
@@ -206,7 +212,7 @@ class ThreadlineProvider:
 
     def queue_prefetch(self, query: object, *, session_id: str = "", **kwargs: Any) -> None:
         """A turn is over: begin what the next one is given if its own recall is not there in time."""
-        session = _text(session_id) or self._session_id
+        session = name_of(session_id) or self._session_id
         if self._recalls and self._errands.is_settled(session):
             text = self._query(query)
             self._do("recall", lambda opened: self._auto.queue(opened, session, text), None)
@@ -221,11 +227,11 @@ class ThreadlineProvider:
         **kwargs: Any,
     ) -> None:
         """A turn was said: in the session that is given, wherever the agent is by now."""
-        session = _text(session_id) or self._session_id
+        session = name_of(session_id) or self._session_id
         if not self._retains or not self._has(session):
             return
         self._errands.settle(session, _SETTLE_SECONDS)
-        user, assistant = _content(user_content), _content(assistant_content)
+        user, assistant = as_text(user_content), as_text(assistant_content)
         listed = list(messages) if messages is not None else None  # the host goes on adding to its own
 
         author = Author.of(kwargs.get("turn_author"), user)
@@ -249,16 +255,16 @@ class ThreadlineProvider:
         **kwargs: Any,
     ) -> None:
         """The host goes to another session, or changed this one. What needs the log is done in the background."""
-        new = _text(new_session_id)
+        new = name_of(new_session_id)
         if not new:
             return
         old, self._session_id = self._session_id, new
-        parent = _text(parent_session_id) or old
+        parent = name_of(parent_session_id) or old
         self._compressing = False
         self._auto.void()
         if not self._agent().writes:
             return
-        reason = "new" if reset else _REASONS.get(_text(kwargs.get("reason")), "resume")
+        reason = "new" if reset else _REASONS.get(name_of(kwargs.get("reason")), "resume")
         if rewound:
             self._undo_soon(new)
         elif new == old or (reason == "compression" and new == parent):
@@ -316,8 +322,8 @@ class ThreadlineProvider:
     ) -> None:
         """The host's own memory tool wrote: keep a note of it, and forget the note of what it took out."""
         told = dict(metadata or {})
-        session = _text(told.get("session_id")) or self._session_id
-        kept = _content(content) if action in ("add", "replace") else ""
+        session = name_of(told.get("session_id")) or self._session_id
+        kept = as_text(content) if action in ("add", "replace") else ""
         if not self._agent().writes or action not in ("add", "replace", "remove"):
             return
 
@@ -338,12 +344,12 @@ class ThreadlineProvider:
 
     def on_delegation(self, task: str, result: str, *, child_session_id: str = "", **kwargs: Any) -> None:
         """A subagent of this agent is done: a note in the session that asked it."""
-        session = _text(kwargs.get("session_id")) or self._session_id
+        session = name_of(kwargs.get("session_id")) or self._session_id
         if self._agent().writes:
             self._do(
                 "note",
                 lambda opened: notes.keep_delegation(
-                    opened, session, _content(task), _content(result), _text(child_session_id)
+                    opened, session, as_text(task), as_text(result), name_of(child_session_id)
                 ),
                 None,
             )
@@ -356,7 +362,7 @@ class ThreadlineProvider:
 
     def handle_tool_call(self, tool_name: str, args: object, **kwargs: Any) -> str:
         """Do what the model asks for; what is wrong is an `error` that it can read."""
-        session = _text(kwargs.get("session_id")) or self._session_id
+        session = name_of(kwargs.get("session_id")) or self._session_id
         self._errands.settle(session, _SETTLE_SECONDS)
         try:
             told = self._with_memory(lambda opened: tools.call(tool_name, args, opened, session))
@@ -372,7 +378,7 @@ class ThreadlineProvider:
     def _prepare(self, session_id: object, given: Mapping[str, Any]) -> None:
         if self._access is not None:
             self._access.close()
-        home = _text(given.get("hermes_home")) or host_home()
+        home = name_of(given.get("hermes_home")) or host_home()
         agent = Agent.of(home, session_id, given)
         self._access = Access(agent, self._pool, self._troubles)
         self._session_id = agent.session
@@ -403,13 +409,13 @@ class ThreadlineProvider:
         return bool(session)
 
     def _query(self, text: object) -> str:
-        return said(_content(text)).strip()[: self._config().recall_max_input_chars].strip()
+        return said(as_text(text)).strip()[: self._config().recall_max_input_chars].strip()
 
     def _tell_of(self, fenced: Fenced) -> None:
         if not fenced.text or not self._config().recall_indicator:
             return
         self._status = RecallStatus("Threadline", fenced.memories)
-        if self._say is not None and not _shows_recalls():
+        if self._say is not None and not shows_recalls():
             count = fenced.memories
             what = "an answer from memory" if not count else "1 memory" if count == 1 else f"{count} memories"
             self._say(f"🧠 Threadline: {what} recalled")
@@ -456,14 +462,17 @@ class ThreadlineProvider:
             self._errands.send(_WHOLE_LOG, lambda: self._do_soon("log", lambda now: now.recorder.reconcile()))
 
     def _stay(self, session: str, reason: str) -> None:
-        def stay(opened: Opened) -> None:
-            one = self._known(opened, session)
-            if reason == "compression":
-                one.compress()
-            else:
-                one.leave()
+        """The conversation was changed under the id that it has."""
 
-        self._do("record", stay, None)
+        def compress(opened: Opened) -> None:
+            one = self._known(opened, session)
+            if opened.config.auto_retain:
+                opened.recorder.catch_up(session)
+            one.compress(kept_turns=opened.recorder.kept_turns(session))
+
+        self._do("record", lambda opened: self._known(opened, session).leave(), None)
+        if reason == "compression":
+            self._errands.send(session, lambda: self._do_soon("record", compress))
 
     def _go(self, old: str, new: str, parent: str, reason: str) -> None:
         def leave(opened: Opened) -> None:
@@ -558,43 +567,3 @@ class ThreadlineProvider:
 
 def _reconciles(opened: Opened) -> bool:
     return opened.config.reconcile and opened.config.auto_retain
-
-
-def host_home() -> Path:
-    """The host's home before it says so: as the host itself has it, where we run in it."""
-    try:
-        from hermes_constants import get_hermes_home
-    except ImportError:
-        return find_hermes_home()
-    return Path(get_hermes_home())
-
-
-def _shows_recalls() -> bool:
-    """Whether the host asks `recall_status` and shows it: then we do not say it ourselves."""
-    import sys
-
-    return hasattr(sys.modules.get("agent.memory_provider"), "RecallStatus")
-
-
-def _callback(given: Mapping[str, Any], name: str) -> Callable[[str], object] | None:
-    found = given.get(name)
-    return found if callable(found) else None
-
-
-def _text(value: object) -> str:
-    return value.strip() if isinstance(value, str) else ""
-
-
-def last_said(messages: object) -> str:
-    """What the user said last, in the host's list of messages; empty where there is no such thing."""
-    for message in reversed(messages) if isinstance(messages, list) else ():
-        if isinstance(message, Mapping) and message.get("role") == "user":
-            found = user_message(plain(message.get("content")))
-            if found is not None and found.role == "user":
-                return found.text
-    return ""
-
-
-def _content(value: object) -> str:
-    """Text as it is; a list of typed parts as its texts."""
-    return value if isinstance(value, str) else "" if value is None else plain(value)

@@ -19,7 +19,7 @@ from typing import TypedDict
 
 from threadline.errors import ForgottenError, InputError, UnknownSessionError
 from threadline.hosts.hermes import messages as texts
-from threadline.hosts.hermes.alignment import REST, Held, align, held
+from threadline.hosts.hermes.alignment import REST, Held, align, held, kept_turns
 from threadline.hosts.hermes.hostturns import HostLog, HostTurn, turn_key
 from threadline.hosts.hermes.lineage import Lineage, borne_out, fork_turn, lineage_of, why_not_talk
 from threadline.hosts.hermes.statedb import HostSession, StateDb
@@ -245,6 +245,14 @@ class Recorder:
             with self._lock:  # let go between sessions: a live turn goes first
                 self._catch_up(host.id, run)
         return run.result
+
+    def kept_turns(self, session_id: str) -> int:
+        """How many of a session's last turns the host's model still has word for word; 0 where the log does not say."""
+        with self._lock:
+            host = self._db.session(session_id)
+            log = self._read(host, self._run())[0] if host is not None else None
+            session = self._known(session_id)
+            return 0 if log is None or session is None else kept_turns(session_id, log, held(session.turns()))
 
     def _run(self) -> _Run:
         return _Run()
