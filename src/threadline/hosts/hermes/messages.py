@@ -73,6 +73,8 @@ _NUDGES = (
 )
 _EVENTS = ("[IMPORTANT: Background process ", "[ASYNC DELEGATION ", "[System: ")
 _IMPORTANT = "[IMPORTANT: "
+# What the command line types in the user's name when a signal breaks a turn off (cli.py).
+_SIGNAL = re.compile(r"received signal \d+")
 # A note that the gateway puts before what the user said.
 _NOTE_BEFORE = re.compile(r"\[System note: .*?\]\s*(?:\n\n|$)", re.DOTALL)
 _REVIEWS = (
@@ -127,6 +129,8 @@ def kind_of(text: str) -> Kind:
         return "nudge"
     if text.startswith(_SKILL):
         return "said"
+    if _SIGNAL.fullmatch(text.rstrip()):
+        return "event"
     if text.startswith(_EVENTS) or (text.startswith("[System note: ") and not _NOTE_BEFORE.sub("", text, count=1)):
         return "event"
     # A skill that is loaded for the session, or asked for, has the same beginning; what the user said stands behind it.
