@@ -116,6 +116,36 @@ def test_describe_a_session_as_the_host_describes_its_agent(home: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("settings", "told", "speakers"),
+    [
+        ({}, {}, [None, None]),
+        ({}, {"user_name": "Ann"}, ["Ann", None]),
+        (
+            {"retain_user_prefix": "Captain", "retain_assistant_prefix": "Mate"},
+            {"user_name": "Ann"},
+            ["Captain", "Mate"],
+        ),
+        ({"retain_user_prefix": "User", "retain_assistant_prefix": "Assistant"}, {}, [None, None]),
+    ],
+)
+def test_name_who_speaks(
+    home: Path, settings: dict[str, Any], told: dict[str, Any], speakers: list[str | None]
+) -> None:
+    write_config(home, **settings)
+    agent = Agent(HostDb(home), "s1")
+    agent.say("a heron", "noted")
+    with begin(home, "s1", **told) as provider:
+        settled(provider, "s1")
+        provider.sync_turn("a plover", "noted", session_id="s1")
+        provider.sync_turn("a plover", "noted", session_id="s2")
+        for session in ("s1", "s2"):
+            for turn in provider.memory().find_session(session).turns():
+                assert [message.speaker for message in turn.messages] == speakers
+        provider.on_session_end([])
+        assert texts(provider, "s1") == ["a heron", "a plover"]
+
+
 def test_write_nothing_for_an_agent_in_the_background(home: Path) -> None:
     with begin(home, "s1") as primary:
         primary.sync_turn("the heron nests in Faro", "noted", session_id="s1")

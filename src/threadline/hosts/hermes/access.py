@@ -13,7 +13,7 @@ from functools import partial
 
 from threadline.errors import SettingsError
 from threadline.hosts.hermes.agent import Agent, Author
-from threadline.hosts.hermes.config import Config
+from threadline.hosts.hermes.config import ASSISTANT, USER, Config
 from threadline.hosts.hermes.pool import Lease, Opening, Pool, Shared
 from threadline.hosts.hermes.recorder import Described, Recorder
 from threadline.hosts.hermes.statedb import HostSession
@@ -47,10 +47,14 @@ class Access:
 
     Args:
         pool: the memories that are open in this process.
+
+    Attributes:
+        own: the sessions that this agent was in: what the host says of the agent is true of them.
     """
 
     def __init__(self, agent: Agent, pool: Pool, troubles: Troubles) -> None:
         self.agent = agent
+        self.own = {agent.session}
         self._pool = pool
         self._troubles = troubles
         self._lock = threading.Lock()
@@ -150,8 +154,9 @@ class Access:
             lease.memory,
             config.hermes,
             belongs=partial(_belongs, config, self.agent, lease.memory.bank),
-            describe=partial(_described, config, self.agent),
+            describe=partial(_described, config, self.agent, self.own),
             metadata=self._metadata,
+            named=partial(_named, config, self.agent, self.own),
         )
         return Opened(config, self.agent, lease.shared, recorder)
 
@@ -181,9 +186,9 @@ def _belongs(config: Config, agent: Agent, bank: str, host: HostSession) -> bool
     return choose_bank(config.bank_id_template, config.bank_id, origin).bank == bank
 
 
-def _described(config: Config, agent: Agent, session: str, host: HostSession | None) -> Described:
-    """What a session is opened with that the journal does not know: the agent says more of its own as it goes there."""
-    if host is None or session == agent.session:
+def _described(config: Config, agent: Agent, own: set[str], session: str, host: HostSession | None) -> Described:
+    """What a session is opened with that the journal does not know."""
+    if host is None or session in own:
         return {"identity": agent.identity, "tags": config.retain_tags, "metadata": agent.metadata(config)}
     metadata: dict[str, Json] = {
         "chat_name": host.chat_name,
@@ -199,3 +204,16 @@ def _described(config: Config, agent: Agent, session: str, host: HostSession | N
         "tags": config.retain_tags,
         "metadata": {name: value for name, value in metadata.items() if value},
     }
+
+
+def _named(config: Config, agent: Agent, own: set[str], session: str, message: Message) -> Message:
+    """A message with the name of its speaker, where there is one: recall finds who said something by that."""
+    if message.speaker is not None:
+        return message
+    name = ""
+    if message.role == "user":
+        given = config.retain_user_prefix
+        name = given if given not in ("", USER) else agent.told.get("user_name", "") if session in own else ""
+    elif message.role == "assistant" and config.retain_assistant_prefix != ASSISTANT:
+        name = config.retain_assistant_prefix
+    return replace(message, speaker=name) if name else message

@@ -23,6 +23,8 @@ from threadline.hosts.hermes.places import Places
 from threadline.tags import TagFilter, Tags
 
 MODES = ("hybrid", "context", "tools")
+#: What the Hindsight provider writes before the text of a user and of its agent: no names of anybody.
+USER, ASSISTANT = "User", "Assistant"
 MATCHES = ("any", "all", "any_strict", "all_strict")
 
 
@@ -102,8 +104,8 @@ class Config:
     retain_context: str = ""
     retain_tags: tuple[str, ...] = ()
     retain_source: str = ""
-    retain_user_prefix: str = "User"
-    retain_assistant_prefix: str = "Assistant"
+    retain_user_prefix: str = USER
+    retain_assistant_prefix: str = ASSISTANT
     observation_scopes: str | tuple[tuple[str, ...], ...] | None = None
     redact: bool = True
     reconcile: bool = True

@@ -431,6 +431,8 @@ class ThreadlineProvider:
         """A session that has its lineage, and is described as this agent's, before anything is said in it."""
         if session in self._described:
             return opened.memory.session(session)
+        if self._access is not None:
+            self._access.own.add(session)
         opened.recorder.session(session, parent=parent, reason=reason)
         described = opened.memory.session(
             session,

@@ -143,6 +143,7 @@ class Recorder:
         belongs: which sessions of the log are this bank's; all if not given.
         describe: what a session that is new to the journal is opened with.
         metadata: a turn's metadata.
+        named: a message as it is recorded in a session, for who speaks by which name; its text stays.
         patience: how old, in seconds, the last row of an unfinished turn must be before it is taken as it is.
         clock: the time, in seconds since 1970, as the log has it.
     """
@@ -155,6 +156,7 @@ class Recorder:
         belongs: Callable[[HostSession], bool] | None = None,
         describe: Describe | None = None,
         metadata: Metadata | None = None,
+        named: Callable[[str, Message], Message] | None = None,
         patience: float = PATIENCE,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -163,6 +165,7 @@ class Recorder:
         self._belongs = belongs
         self._describe = describe or _described
         self._metadata = metadata
+        self._named = named or _as_it_is
         self._patience = patience
         self._clock = clock
         self._lock = threading.RLock()
@@ -302,7 +305,7 @@ class Recorder:
         self._take_back_inherited(session, log, run)
         target = _target(log.turns, told, matched) if told is not None else None
         last = log.turns.index(target) if target is not None else -1
-        writing = _Writing(session, run.result, {one.turn.host_key for one in journal}, self._metadata)
+        writing = _Writing(session, run.result, {one.turn.host_key for one in journal}, self._metadata, self._named)
         gone: list[int] = []
         for place, turn in enumerate(log.turns):
             one = matched.get(id(turn))
@@ -441,7 +444,7 @@ class Recorder:
         target = _target(turns, told, {})
         if target is None:
             return False
-        writing = _Writing(self._open(session_id, self._run()), Reconciled(), None, self._metadata)
+        writing = _Writing(self._open(session_id, self._run()), Reconciled(), None, self._metadata, self._named)
         for turn in turns[: turns.index(target) + 1]:
             watch.last = writing.bring(turn, watch.last if turn is turns[0] else None, told if turn is target else None)
         if turns[-1] is not target:
@@ -491,7 +494,8 @@ class Recorder:
             place += 1
         metadata = self._metadata(session_id, told.listed, said.total() + 1) if self._metadata else None
         key = turn_key(session_id, told.said, place)
-        session.add_turn(messages=told.listed, host_key=key, metadata=metadata)
+        listed = [self._named(session_id, message) for message in told.listed]
+        session.add_turn(messages=listed, host_key=key, metadata=metadata)
         said[told.said] = place
 
 
@@ -503,12 +507,18 @@ class _Writing:
     """
 
     def __init__(
-        self, session: Session, result: Reconciled, keys: set[str | None] | None, metadata: Metadata | None
+        self,
+        session: Session,
+        result: Reconciled,
+        keys: set[str | None] | None,
+        metadata: Metadata | None,
+        named: Callable[[str, Message], Message],
     ) -> None:
         self._session = session
         self._result = result
         self._keys = keys
         self._metadata = metadata
+        self._named = named
 
     def bring(self, turn: HostTurn, one: Held | None, told: _Told | None, restored: bool = False) -> Held | None:
         """Have the journal hold a turn as the log has it.
@@ -562,6 +572,7 @@ class _Writing:
         self, turn: HostTurn, listed: Sequence[Message], key: str, occurred_at: datetime | None = None
     ) -> Held | None:
         metadata = self._metadata(self._session.id, listed, turn.number) if self._metadata else None
+        listed = [self._named(self._session.id, message) for message in listed]
         try:
             added = self._session.add_turn(
                 messages=listed, occurred_at=occurred_at or turn.occurred_at, host_key=key, metadata=metadata
@@ -596,6 +607,10 @@ def _captioned(listed: list[Message], told: _Told) -> list[Message]:
         else message
         for message in listed
     ]
+
+
+def _as_it_is(_: str, message: Message) -> Message:
+    return message
 
 
 def _described(_: str, host: HostSession | None) -> Described:
