@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from threadline.engine.late import Encoded
 from threadline.engine.models.batched import Batched, unit
+from threadline.engine.models.bert import STATES, TOKENS, int8_graph
 from threadline.engine.models.gate import GATE
 from threadline.engine.models.onnx import onnx_errors
 from threadline.engine.models.options import NoOptions, load_options
@@ -48,8 +49,8 @@ class MiniLM(Batched):
     """
 
     def __init__(self, path: Path | None = None, name: str = NAME) -> None:
-        # One text a run. Within a batch the scale that activations are rounded by is the whole batch's, so a
-        # vector would depend on its neighbours and not come out the same from a rebuild; nor is it faster.
+        # One text a run: in a batch each is filled up to the length of the longest, and nothing promises that its
+        # vector comes out the same to the last bit, as it must from a rebuild. It would not be faster either.
         super().__init__(name, 384, batch_size=1)
         self._model: Shared[Any] = Shared(("minilm", path), lambda: _load(path or _installed()))
         self._encoded: Questions[Encoded] = Questions()
@@ -98,11 +99,9 @@ class MiniLM(Batched):
     def _run(self, tokens: Sequence[int]) -> npt.NDArray[np.float32]:
         import numpy as np
 
-        ids = np.array([tokens], np.int64)
-        inputs = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
         session = self._model.get()
         with _errors():
-            states: npt.NDArray[np.float32] = session.run(None, inputs)[0][0]
+            states: npt.NDArray[np.float32] = session.run([STATES], {TOKENS: np.array([tokens], np.int64)})[0][0]
         return states
 
     def _release(self) -> None:
@@ -131,11 +130,10 @@ def _installed() -> Path:
 
 def _load(path: Path) -> Any:
     try:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        file = path.read_bytes()
     except OSError as error:
         raise EmbedderError(f"The embedding model {path} cannot be read; {_ADVICE}") from error
-    if digest != _SHA256:
+    if hashlib.sha256(file).hexdigest() != _SHA256:
         raise EmbedderError(f"The embedding model {path} is not the one it should be; {_ADVICE}")
     import onnxruntime
 
@@ -145,7 +143,10 @@ def _load(path: Path) -> Any:
     options.enable_cpu_mem_arena = False
     options.log_severity_level = 3
     with _errors():
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(
+            int8_graph(memoryview(file)), options, providers=["CPUExecutionProvider"]
+        )
+    del file  # before what it took is given back
     _give_back()
     return session
 
