@@ -3,17 +3,21 @@
 import gc
 import json
 import os
+import sys
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from threadline import Memory
-from threadline.backends.fake import FakeBackend, FakeState
-from threadline.errors import ThreadlineError
+from threadline.backends.fake import FakeBackend, FakeState, Fault
+from threadline.errors import BackendRefusedError, ThreadlineError
+from threadline.hosts.hermes import register
 from threadline.hosts.hermes.pool import POOL, Opening, Pool, Shared
 from threadline.hosts.hermes.provider import ThreadlineProvider
 from threadline.hosts.hermes.tools import NAMES
@@ -305,6 +309,7 @@ class SlowPool(Pool):
         self.gate.set()
         self.state = FakeState()
         self.recalls = 0
+        self.faults: list[Fault] = []
         super().__init__(self._open)
 
     def _open(self, opening: Opening) -> Shared:
@@ -318,7 +323,7 @@ class SlowPool(Pool):
                 pool.recalls += 1
                 return found
 
-        return Shared(Memory.open(opening.home, bank=opening.bank, backend=Slow(state=self.state)))
+        return Shared(Memory.open(opening.home, bank=opening.bank, backend=Slow(faults=self.faults, state=self.state)))
 
 
 def test_answer_within_the_deadline_with_what_was_queued_before(home: Path) -> None:
@@ -663,6 +668,23 @@ def test_say_that_a_server_cannot_be_reached(home: Path) -> None:
         assert warned == provider.problems
 
 
+def test_say_that_nothing_reaches_the_backend(home: Path) -> None:
+    """Also where nothing is recalled by itself: a failing write must not stay unseen."""
+    write_config(home, auto_recall=False)
+    pool = SlowPool()
+    pool.faults = [Fault("retain", error=BackendRefusedError("The key is wrong; set THREADLINE_API_KEY."))]
+    warned: list[str] = []
+    with begin(home, "s1", pool=pool, warning_callback=warned.append) as provider:
+        provider.sync_turn("a heron", "noted", session_id="s1")
+        _until(lambda: provider.memory().status().dead_letters == 1)
+        provider.sync_turn("a plover", "noted", session_id="s1")
+        provider.on_session_end([])
+        assert len(warned) == 1
+        assert "The key is wrong" in warned[0]
+        assert warned == provider.problems
+        assert texts(provider, "s1") == ["a heron", "a plover"]
+
+
 def test_say_what_is_wrong_with_the_settings(home: Path) -> None:
     write_config(home, recall_max_tokens="lots", nonsense=1, bank_id_template="{user}")
     warned: list[str] = []
@@ -718,6 +740,66 @@ def test_write_the_answers_of_a_set_up(home: Path) -> None:
     path = home / "threadline" / "config.json"
     assert json.loads(path.read_text()) == {"embedder": "none", "bank_id": "mine"}
     assert oct(path.stat().st_mode)[-3:] in ("600", "644")
+
+
+# The host's own classes
+
+
+class Collector:
+    """What the host's loader hands to `register`."""
+
+    provider: Any = None
+
+    def register_memory_provider(self, provider: Any) -> None:
+        self.provider = provider
+
+
+def test_register_without_the_host() -> None:
+    collector = Collector()
+    register(collector)
+    assert type(collector.provider) is ThreadlineProvider
+    assert collector.provider.name == "threadline"
+
+
+def test_be_a_provider_of_the_hosts_where_the_host_is_there(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class MemoryProvider(ABC):
+        """As newer hosts have it, where it matters here."""
+
+        pre_compress_checkpoint_api_version = 1
+
+        @property
+        @abstractmethod
+        def name(self) -> str: ...
+
+        @abstractmethod
+        def is_available(self) -> bool: ...
+
+        @abstractmethod
+        def initialize(self, session_id: str, **kwargs: Any) -> None: ...
+
+        @abstractmethod
+        def get_tool_schemas(self) -> list[dict[str, Any]]: ...
+
+    theirs = ModuleType("agent.memory_provider")
+    theirs.MemoryProvider = MemoryProvider  # type: ignore[attr-defined]
+    theirs.RecallStatus = object  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "agent", ModuleType("agent"))
+    monkeypatch.setitem(sys.modules, "agent.memory_provider", theirs)
+    collector = Collector()
+    register(collector)
+    provider: Any = collector.provider
+    assert isinstance(provider, MemoryProvider)
+    assert isinstance(provider, ThreadlineProvider)
+    assert provider.pre_compress_checkpoint_api_version == 2
+    said: list[str] = []
+    provider.initialize("s1", hermes_home=str(home), platform="cli", status_callback=said.append)
+    provider.sync_turn("the heron nests in Faro", "noted", session_id="old")
+    assert recalled(provider, "where does the heron nest?")
+    status = provider.recall_status()
+    assert status is not None
+    assert status.count == 1
+    assert said == []  # such a host shows it itself
+    provider.shutdown()
 
 
 # Many providers, one memory

@@ -240,6 +240,7 @@ class ThreadlineProvider:
             self._known(opened, session)
             with self._written_by(author):
                 opened.recorder.turn(session, user, assistant, listed)
+            self._tell_of_delivery(opened)
 
         self._do("record", record, None)
 
@@ -289,6 +290,7 @@ class ThreadlineProvider:
             one.flush()
             if not compressing:
                 one.end()
+            self._tell_of_delivery(opened)
 
         self._do("record", end, None)
 
@@ -456,6 +458,14 @@ class ThreadlineProvider:
             self._troubles.add("host log", problem)
         if not opened.recorder.problems:
             self._troubles.clear("host log")
+
+    def _tell_of_delivery(self, opened: Opened) -> None:
+        """What is recorded and does not reach the backend is not lost, but nor is it recalled: the user is told."""
+        errors = [delivery.error for delivery in opened.memory.deliveries() if delivery.error]
+        if errors:
+            self._troubles.add("delivery", errors[-1])
+        else:
+            self._troubles.clear("delivery")
 
     def _reconcile_once(self) -> None:
         """Once in a process, the whole of the host's log: nobody waits for that."""
