@@ -344,6 +344,49 @@ def test_answer_within_the_deadline_with_what_was_queued_before(home: Path) -> N
             pool.gate.set()
 
 
+class HostAgent:
+    """Of the host's agent what a provider sees: the functions that it is given are bound to it."""
+
+    def __init__(self, session: str) -> None:
+        self.session_id = session
+        self.said: list[str] = []
+
+    def emit_status(self, message: str) -> None:
+        self.said.append(message)
+
+
+def test_recall_for_the_session_that_the_host_is_in_before_it_says_so(home: Path) -> None:
+    """After `/new` the host tells of the switch in the background, maybe after the next message has come."""
+    write_config(home, recall_scope="session")
+    agent = HostAgent("s1")
+    with begin(home, "s1", status_callback=agent.emit_status) as provider:
+        provider.sync_turn("the heron nests in Faro", "noted", session_id="s1")
+        provider.on_session_switch("s1", reason="compression")
+        agent.session_id = "s2"
+        assert recalled(provider, "where does the heron nest?") == ""
+        provider.on_session_end([])
+        provider.on_session_switch("s2", parent_session_id="s1", reset=True, reason="new_session")
+        assert recalled(provider, "where does the heron nest?") == ""
+        settled(provider, "s2")
+        assert [(each.id, each.kind) for each in provider.memory().sessions()] == [("s1", "fresh"), ("s2", "fresh")]
+
+
+def test_recall_again_where_the_host_went_on_meanwhile(home: Path) -> None:
+    pool = SlowPool()
+    write_config(home, recall_deadline=5)
+    with begin(home, "s1", pool=pool) as provider:
+        provider.sync_turn("the heron nests in Faro", "noted", session_id="s1")
+        provider.memory().flush()
+        pool.gate.clear()
+        found: list[str] = []
+        thread = threading.Thread(target=lambda: found.append(provider.prefetch("wait: heron")))
+        thread.start()
+        provider.on_session_switch("s2", parent_session_id="s1", reset=True, reason="new_session")
+        pool.gate.set()
+        thread.join(10)
+        assert "heron nests in Faro" in found[0]  # the new session's model does not hold it
+
+
 # Where the conversation goes
 
 

@@ -186,7 +186,7 @@ class ThreadlineProvider:
         """A turn begins: so does the recall for its message."""
         self._compressing = False
         self._status = None
-        session = self._session_id
+        session = self._current()
         if self._recalls and self._errands.is_settled(session):
             query = self._query(message)
             self._do("recall", lambda opened: self._auto.begin(opened, session, query), None)
@@ -196,15 +196,20 @@ class ThreadlineProvider:
         self._status = None
         if not self._recalls:
             return ""
-        session = name_of(session_id) or self._session_id
         until = time.monotonic() + self._config().recall_deadline
-        # Not before what was undone is known, and where the session comes from.
-        if not self._errands.settle(session, until - time.monotonic()):
-            return ""
-        text = self._query(query)
-        fenced = self._do("recall", lambda opened: self._auto.take(opened, session, text, until), Fenced())
+        asked = self._query(query)
+        fenced, session = Fenced(), None
+        while session != (now := name_of(session_id) or self._current()):  # the host may go on meanwhile
+            session = now
+            fenced = self._recall(session, asked, until)
         self._tell_of(fenced)
         return fenced.text
+
+    def _recall(self, session: str, query: str, until: float) -> Fenced:
+        # Not before what was undone is known, and where the session comes from.
+        if not self._errands.settle(session, until - time.monotonic()):
+            return Fenced()
+        return self._do("recall", lambda opened: self._auto.take(opened, session, query, until), Fenced())
 
     def recall_status(self) -> RecallStatus | None:
         """What the last prefetch came to, for hosts that show it."""
@@ -262,7 +267,8 @@ class ThreadlineProvider:
         old, self._session_id = self._session_id, new
         parent = name_of(parent_session_id) or old
         self._compressing = False
-        self._auto.void()
+        for session in {old, new} if rewound or new == old else {old}:
+            self._auto.void(session)
         if not self._agent().writes:
             return
         reason = "new" if reset else _REASONS.get(name_of(kwargs.get("reason")), "resume")
@@ -300,7 +306,7 @@ class ThreadlineProvider:
         Raises:
             ThreadlineError: a checkpoint was required, and there is none.
         """
-        session = self._session_id
+        session = self._current()
         self._compressing = True
         if not self._retains or not session:
             if require_checkpoint:
@@ -324,7 +330,7 @@ class ThreadlineProvider:
     ) -> None:
         """The host's own memory tool wrote: keep a note of it, and forget the note of what it took out."""
         told = dict(metadata or {})
-        session = name_of(told.get("session_id")) or self._session_id
+        session = name_of(told.get("session_id")) or self._current()
         kept = as_text(content) if action in ("add", "replace") else ""
         if not self._agent().writes or action not in ("add", "replace", "remove"):
             return
@@ -346,7 +352,7 @@ class ThreadlineProvider:
 
     def on_delegation(self, task: str, result: str, *, child_session_id: str = "", **kwargs: Any) -> None:
         """A subagent of this agent is done: a note in the session that asked it."""
-        session = name_of(kwargs.get("session_id")) or self._session_id
+        session = name_of(kwargs.get("session_id")) or self._current()
         if self._agent().writes:
             self._do(
                 "note",
@@ -364,7 +370,7 @@ class ThreadlineProvider:
 
     def handle_tool_call(self, tool_name: str, args: object, **kwargs: Any) -> str:
         """Do what the model asks for; what is wrong is an `error` that it can read."""
-        session = name_of(kwargs.get("session_id")) or self._session_id
+        session = name_of(kwargs.get("session_id")) or self._current()
         self._errands.settle(session, _SETTLE_SECONDS)
         try:
             told = self._with_memory(lambda opened: tools.call(tool_name, args, opened, session))
@@ -423,6 +429,14 @@ class ThreadlineProvider:
             self._say(f"🧠 Threadline: {what} recalled")
 
     # Parts of the above: sessions
+
+    def _current(self) -> str:
+        """The session that the agent is in.
+
+        After `/new` the host tells that in the background, maybe after the next turn has begun. The functions that it
+        gave us to talk to the user are its agent's own, and the agent knows.
+        """
+        return name_of(getattr(getattr(self._say, "__self__", None), "session_id", None)) or self._session_id
 
     def _begin(self, opened: Opened) -> bool:
         if self._session_id and opened.agent.writes:
@@ -494,6 +508,8 @@ class ThreadlineProvider:
         def arrive(opened: Opened) -> None:
             if reason == "branch" and opened.config.auto_retain:
                 opened.recorder.catch_up(parent)  # its last turn may still be on its way to us
+            if reason == "new" and parent:
+                opened.memory.session(parent).switch(new, reason="new", parent=parent)
             self._known(opened, new, parent, reason)
             if reason == "resume" and _reconciles(opened):
                 opened.recorder.catch_up(new)

@@ -39,14 +39,14 @@ class AutoRecall:
         self._lock = threading.Lock()
         self._queued: dict[str, str] = {}
         self._begun: dict[str, str] = {}
-        self._epoch = 0
+        self._epochs: dict[str, int] = {}
 
-    def void(self) -> None:
-        """Nothing that was begun before is to be served."""
+    def void(self, session: str) -> None:
+        """Nothing that was begun before for the session is to be served."""
         with self._lock:
-            self._epoch += 1
-            self._queued.clear()
-            self._begun.clear()
+            self._epochs[session] = self._epochs.get(session, 0) + 1
+            self._queued.pop(session, None)
+            self._begun.pop(session, None)
 
     def begin(self, opened: Opened, session: str, query: str) -> None:
         """Begin what the turn that begins now will ask for. Returns at once."""
@@ -137,21 +137,19 @@ class AutoRecall:
         )
 
     def _token(self, session: str, query: str) -> Token:
-        return Token((id(self), session), self._epoch, query)
+        return Token((id(self), session), self._epochs.get(session, 0), query)
 
 
 def find(opened: Opened, session: str) -> Session | None:
-    """A session to recall for. For an agent that writes nothing, not even the session is made.
+    """A session to recall for. One in which nothing was said yet is not made: nothing of it is to be left out either.
 
     Raises:
-        ThreadlineError: it was forgotten, or cannot be read.
+        ThreadlineError: it cannot be read.
     """
-    if not session:
-        return None
     try:
-        return opened.memory.find_session(session)
+        return opened.memory.find_session(session) if session else None
     except UnknownSessionError:
-        return opened.memory.session(session) if opened.agent.writes else None
+        return None
 
 
 def _scope(opened: Opened) -> ScopeName:

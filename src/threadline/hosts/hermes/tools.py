@@ -97,8 +97,7 @@ def _retain(opened: Opened, session: str, arguments: Mapping[str, Any]) -> dict[
         raise InputError("This agent works in the background and writes nothing to memory; it can recall.")
     config = opened.config
     content = _text(arguments, "content", required=True)
-    found = find(opened, session)
-    keep = opened.memory.retain if found is None else found.note
+    keep = opened.memory.session(session).note if session else opened.memory.retain
     note = keep(
         content,
         tags=tuple(dict.fromkeys((*config.retain_tags, *_tags(arguments)))),
