@@ -12,10 +12,11 @@ from threadline.cli.archives import export
 from threadline.cli.demonstration import demo
 from threadline.cli.explaining import explain
 from threadline.cli.forgetting import forget
+from threadline.cli.hermes import hermes
 from threadline.cli.memories import recall, reflect, retain
 from threadline.cli.options import Commands, Options, examples, shared_options
 from threadline.cli.outbox import outbox
-from threadline.cli.output import printable, say_json
+from threadline.cli.output import advice, printable, say_json
 from threadline.cli.sessions import sessions, show
 from threadline.cli.transcripts import import_
 from threadline.cli.upkeep import rebuild, status
@@ -48,7 +49,7 @@ class App(Commands):
 
 
 def _report(options: Options, error: ThreadlineError) -> None:
-    message = " ".join(str(error).split())
+    message = advice(" ".join(str(error).split()))
     if options.json:
         say_json({"error": {"type": _name(error), "message": message}})
     else:
@@ -78,5 +79,8 @@ def app() -> None:
     """
 
 
-for each in (import_, recall, explain, reflect, retain, sessions, show, status, outbox, forget, export, rebuild, demo):
+for each in (
+    *(import_, recall, explain, reflect, retain, sessions, show, status, outbox, forget, export, rebuild),
+    *(hermes, demo),
+):
     app.add_command(each)

@@ -7,7 +7,7 @@ import contextlib
 import click
 
 from threadline.cli.options import Options, check_one, command, confirm
-from threadline.cli.output import console, count, first_line, say, say_json
+from threadline.cli.output import advice, console, count, first_line, say, say_json
 from threadline.errors import InvalidIdError, UnknownTurnError
 from threadline.journal.journal import Journal
 from threadline.journal.records import BankRecord
@@ -114,6 +114,7 @@ def _show(lost: str, proof: Proof) -> None:
     if len(proof.traces) > _TRACES_SHOWN:
         say(f"  and {len(proof.traces) - _TRACES_SHOWN:,} more")
     if not proof.complete:
-        say("Not complete: the bank's own files could not be changed in time. `threadline status` says what holds")
+        told = "Not complete: the bank's own files could not be changed in time. `threadline status` says what holds"
+        say(advice(told))
         say("it up; it is done as soon as the bank is next opened and nothing holds it any more.")
     say("Not reached, if there are any: " + "; ".join(ELSEWHERE) + ".")

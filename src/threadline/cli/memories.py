@@ -10,7 +10,7 @@ import click
 
 from threadline.cli.asking import asked_of, asking
 from threadline.cli.options import NothingYet, Options, command, read_text
-from threadline.cli.output import fields, moment, say, say_json, show, styled
+from threadline.cli.output import advice, fields, moment, say, say_json, show, styled
 from threadline.documents import Recalled, Reflection, sources
 from threadline.session.recall import RecallOptions
 
@@ -42,7 +42,7 @@ def recall(options: Options, query: str, fresh: bool, session: str | None, asked
         with options.journal():
             pass  # a question does not make a data directory
     except NothingYet as nothing:
-        say(str(nothing), err=True)
+        say(advice(str(nothing)), err=True)
     else:
         with options.memory() as memory:
             found = asked_of(memory, session).recall(query, fresh=fresh, **asked)
@@ -104,7 +104,7 @@ def reflect(options: Options, question: str, session: str | None, asked: RecallO
         with options.journal():
             pass  # a question does not make a data directory
     except NothingYet as nothing:
-        say(str(nothing), err=True)
+        say(advice(str(nothing)), err=True)
         answer = _nothing()
     else:
         with options.memory() as memory:
@@ -178,4 +178,4 @@ def retain(
     if redactions:
         say(f"Secrets taken out: {redactions}.", err=True)
     if wait and not delivered:
-        say("It is kept, but cannot be recalled yet; `threadline status` says why.", err=True)
+        say(advice("It is kept, but cannot be recalled yet; `threadline status` says why."), err=True)

@@ -11,7 +11,19 @@ import click
 
 from threadline.cli.archives import check_output, write_export
 from threadline.cli.options import Options, command, confirm, group
-from threadline.cli.output import age, console, count, fields, first_line, json_line, say, say_json, show, styled
+from threadline.cli.output import (
+    advice,
+    age,
+    console,
+    count,
+    fields,
+    first_line,
+    json_line,
+    say,
+    say_json,
+    show,
+    styled,
+)
 from threadline.errors import InputError
 from threadline.journal import deliveries
 from threadline.journal.deliveries import PENDING, REMOVALS, Delivery, DeliveryState
@@ -126,7 +138,8 @@ def drop(ctx: click.Context, ids: tuple[int, ...], yes: bool) -> None:
     if options.json:
         say_json(found)
     else:
-        say(f"Dropped: {count(dropped, 'delivery', 'deliveries')}. `threadline outbox retry ID` takes it back.")
+        told = f"Dropped: {count(dropped, 'delivery', 'deliveries')}. `threadline outbox retry ID` takes it back."
+        say(advice(told))
 
 
 @command("export", "outbox export", "outbox export --output undelivered.jsonl")
@@ -199,7 +212,7 @@ def _show(found: Sequence[Delivery]) -> None:
             styled(each.state, "bold red" if each.state == "dead" else ""),
             styled(f"{each.attempts:,}"),
             styled(age(each.created_at)),
-            styled(each.error or "", "dim"),
+            styled(advice(each.error or ""), "dim"),
         )
     show(table)
 

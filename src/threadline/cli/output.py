@@ -6,6 +6,7 @@ import dataclasses
 import json
 import sys
 from collections.abc import Mapping
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 #: The width of tables where no terminal says how wide it is.
 PIPE_WIDTH = 100
 
+#: What the commands are typed as where advice names one: a host has them below a command of its own.
+PROGRAM: ContextVar[str] = ContextVar("program", default="threadline")
+
 # What a terminal would obey instead of showing it: a memory must not move the cursor or set a title.
 _CONTROLS = dict.fromkeys((*range(32), 127, *range(128, 160)), "�")
 _CONTROLS |= {ord("\n"): "\n", ord("\t"): "    "}
@@ -28,6 +32,11 @@ _CONTROLS |= {ord("\n"): "\n", ord("\t"): "    "}
 def say(text: str = "", *, err: bool = False) -> None:
     """Print a line."""
     click.echo(printable(text), err=err)
+
+
+def advice(text: str) -> str:
+    """A text of ours that names commands, as they are typed here."""
+    return text.replace("`threadline ", f"`{PROGRAM.get()} ")
 
 
 def printable(text: str) -> str:

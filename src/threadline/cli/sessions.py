@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 
 from threadline.cli.options import NothingYet, Options, command
-from threadline.cli.output import count, moment, say, say_json, styled
+from threadline.cli.output import advice, count, moment, say, say_json, styled
 from threadline.cli.output import show as render
 from threadline.journal.records import SessionSummary
 from threadline.turns import Note, Turn
@@ -26,7 +26,7 @@ def sessions(options: Options) -> None:
         with options.journal() as (journal, bank):
             found = journal.sessions(bank)
     except NothingYet as nothing:
-        say(str(nothing), err=True)
+        say(advice(str(nothing)), err=True)
     if options.json:
         say_json(found)
     elif found:

@@ -12,7 +12,7 @@ import click
 from threadline.backends.base import Backend
 from threadline.backends.probe import Probe, probe
 from threadline.cli.options import Options, command
-from threadline.cli.output import age, console, count, fields, moment, say, say_json, show, styled
+from threadline.cli.output import advice, age, console, count, fields, moment, say, say_json, show, styled
 from threadline.journal.figures import BankStatus, SessionStatus, bank_status, session_statuses
 from threadline.journal.journal import Journal
 from threadline.journal.records import BankRecord
@@ -44,19 +44,19 @@ def status(ctx: click.Context, every: bool, each_session: bool, probing: bool) -
         else:
             journal, bank = stack.enter_context(options.journal())
             banks = [bank]
-        found = [_look(journal, each, backend, each_session, probing) for each in banks]
+        found = [look(journal, each, backend, each_session, probing) for each in banks]
     if options.json:
-        told = [_plain(each) for each in found]
+        told = [plain(each) for each in found]
         say_json(told if every else told[0])
     else:
         for each in found:
-            _show(each, str(settings.home))
+            show_bank(each, str(settings.home))
     if not all(each.status.healthy for each in found):
         ctx.exit(1)
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class Found:
     """What there is to say of one bank; None is what nobody asked for."""
 
     status: BankStatus
@@ -64,25 +64,28 @@ class _Found:
     probe: Probe | None
 
 
-def _look(journal: Journal, bank: BankRecord, backend: Backend, each_session: bool, probing: bool) -> _Found:
+def look(journal: Journal, bank: BankRecord, backend: Backend, each_session: bool, probing: bool) -> Found:
+    """See how a bank is, and nothing more; but for the note that a probe writes and removes."""
     status = bank_status(journal, bank, None, backend)
     sessions = session_statuses(journal, bank) if each_session else None
     probed = probe(backend, bank.name, PROBE_SECONDS) if probing else None
     if probed is not None and not probed.ok:
         status = replace(status, healthy=False)
-    return _Found(status, sessions, probed)
+    return Found(status, sessions, probed)
 
 
-def _plain(found: _Found) -> dict[str, object]:
-    plain = fields(found.status)
+def plain(found: Found) -> dict[str, object]:
+    """As JSON has it."""
+    told = fields(found.status)
     if found.sessions is not None:
-        plain["by_session"] = found.sessions
+        told["by_session"] = found.sessions
     if found.probe is not None:
-        plain["probe"] = found.probe
-    return plain
+        told["probe"] = found.probe
+    return told
 
 
-def _show(found: _Found, home: str) -> None:
+def show_bank(found: Found, home: str) -> None:
+    """As people read it."""
     from rich.table import Table
 
     table = Table.grid(padding=(0, 2))
@@ -162,7 +165,7 @@ def _lines(status: BankStatus, home: str) -> list[tuple[str, str]]:
         since = status.oldest_undelivered
         lines.append(("waiting since", f"{_here(since)} ({age(since)})"))
     if status.last_error is not None:
-        lines += [("wrong", status.last_error), ("what to do", _advice(status))]
+        lines += [("wrong", advice(status.last_error)), ("what to do", advice(_advice(status)))]
     return lines
 
 

@@ -115,6 +115,15 @@ class Places:
         return self.hermes / ".env"
 
 
+def profile_of(hermes: Path, environ: Mapping[str, str] | None = None) -> str:
+    """The name by which the host calls the profile whose home that is: what `{profile}` stands for in a template."""
+    environ = os.environ if environ is None else environ
+    if hermes.parent.name == "profiles" and _PROFILE.fullmatch(hermes.name):
+        return hermes.name
+    root = _root(environ, environ.get("HERMES_HOME", "").strip())
+    return "default" if hermes.resolve() == root.resolve() else "custom"
+
+
 def managed_by(hermes: Path, environ: Mapping[str, str] | None = None) -> str | None:
     """What owns the host's `config.yaml` instead of the user (NixOS, Homebrew, ...), if anything does."""
     environ = os.environ if environ is None else environ

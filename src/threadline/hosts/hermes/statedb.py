@@ -155,13 +155,21 @@ class StateDb:
     def _reading(self) -> Iterator[apsw.Connection | None]:
         """The connection, or None; what SQLite says against it becomes `problem`."""
         try:
-            yield self._connect()
-        except apsw.Error as error:
-            self._drop()
-            self.problem = _advice(error, self.path)
-        except OSError as error:
-            self._drop()
+            connection = self._connect()
+        except (apsw.Error, OSError) as error:
+            self._fail(error)
+            connection = None
+        try:
+            yield connection
+        except (apsw.Error, OSError) as error:
+            self._fail(error)
+
+    def _fail(self, error: apsw.Error | OSError) -> None:
+        self._drop()
+        if isinstance(error, OSError):
             self.problem = f"{self.path} cannot be looked at ({error.strerror}); check who may read it."
+        else:
+            self.problem = _advice(error, self.path)
 
     def _connect(self) -> apsw.Connection | None:
         try:

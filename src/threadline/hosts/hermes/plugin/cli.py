@@ -10,11 +10,19 @@ from typing import Any
 
 _COMMANDS = (
     ("status", "How the memory is: what it holds, what is on its way, what went wrong"),
-    ("sessions", "The sessions, as a tree of how they descend"),
-    ("recall", "Find memories for a question"),
-    ("outbox", "What waits or was refused: list, retry, drop, export"),
-    ("doctor", "Check everything, and say what to do"),
+    ("doctor", "Check everything in order, and say what to do"),
     ("reconcile", "Take over from the host's own log what never arrived"),
+    ("sessions", "The sessions, as a tree of how they descend"),
+    ("show", "What was said in a session"),
+    ("recall", "Find memories for a question"),
+    ("explain", "Why they were found"),
+    ("reflect", "Answer a question from memory, with sources"),
+    ("retain", "Retain a note"),
+    ("outbox", "What waits or was refused: list, retry, drop, export"),
+    ("forget", "Forget everywhere, with proof"),
+    ("export", "Write everything as JSON lines"),
+    ("import", "Read transcripts"),
+    ("rebuild", "Make memory anew from what is stored"),
 )
 
 
