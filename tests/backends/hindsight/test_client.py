@@ -194,3 +194,14 @@ def test_deliver_through_a_memory_that_is_opened_by_name(server: HttpHindsight, 
         status = memory.status()
     assert (status.backend, status.healthy, status.held.documents) == ("hindsight", True, 1)
     assert list(server.fake.texts("default")) == ["session:s#1"]
+
+
+def test_a_client_that_is_too_old_is_told_from_a_server_that_is_none(
+    backend: HindsightBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Old:  # as of 0.6.1, which hosts bring along
+        def __init__(self, base_url: str, api_key: str | None = None, timeout: float = 1.0) -> None: ...
+
+    monkeypatch.setattr("hindsight_client.Hindsight", Old)
+    with pytest.raises(BackendUnavailableError, match=r"too old.*pip install --upgrade 'threadline\[hindsight\]'"):
+        backend.recall("b", Query("x"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import CancelledError
@@ -252,12 +253,22 @@ class ClientWire:
             ) from error
 
     def _opened(self) -> Hindsight:
-        """The client: made on the loop, for its connections belong to it."""
+        """The client: made on the loop, for its connections belong to it.
+
+        Raises:
+            BackendUnavailableError: it is too old. A host may have brought its own; what is said waits meanwhile.
+        """
         if self._client is None:
             from hindsight_client import Hindsight
 
             options = self._options
-            self._client = Hindsight(options.url, api_key=options.api_key, timeout=options.timeout, max_attempts=1)
+            try:
+                self._client = Hindsight(options.url, api_key=options.api_key, timeout=options.timeout, max_attempts=1)
+            except TypeError as error:
+                raise BackendUnavailableError(
+                    f"The hindsight-client that is installed is too old ({_first_line(error)}); run: {sys.executable} "
+                    "-m pip install --upgrade 'threadline[hindsight]'."
+                ) from error
         return self._client
 
     def _running(self) -> asyncio.AbstractEventLoop:
