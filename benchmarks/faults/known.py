@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .scenario import Scenarios
-from .world import BANK, RECALL, RETAIN, World
+from .scenario import LATE, NO_PARENT, Scenarios
+from .world import RECALL, RETAIN, World
 
 KNOWN = Scenarios()
 
@@ -37,13 +37,15 @@ def _(world: World) -> None:
     "A recall begun in one session takes 4 s; /new at once; when it has ended, the new session asks something else.",
     known="#29865",
     slow=True,
+    server=True,
 )
 def _(world: World) -> None:
     (marker,) = world.remembered("the blue teapot")
     host = world.start("a")
     world.fault(RECALL, "delay", times=1, seconds=4)
+    before = world.came(RECALL)
     world.step(host, "queue", session="a", query="What about the blue teapot?")
-    world.wait_for(RECALL, 2)
+    world.wait_for(RECALL, before + 1)
     world.switch(host, "a", "b", parent="a", at_once=True)
     world.settle(host)
     world.leak(world.step(host, "ask", session="b", query="Good morning"), [marker])
@@ -84,17 +86,18 @@ def _(world: World) -> None:
     known="#15073, #15497",
     exits=True,
     slow=True,
+    server=True,
 )
 def _(world: World) -> None:
     world.fault(".*", "delay", seconds=6)
-    host = world.start("a")
-    world.say(host, "a")
-    world.exit(host, one_shot=True)
+    world.one_shot("a")
     world.heal()
     world.restart("later")
 
 
-@KNOWN.add("a retain that fails once", "The first retain is answered 500; then another turn.", known="#82879")
+@KNOWN.add(
+    "a retain that fails once", "The first retain is answered 500; then another turn.", known="#82879", server=True
+)
 def _(world: World) -> None:
     world.fault(RETAIN, "status", times=1, status=500)
     host = world.start("a")
@@ -110,6 +113,7 @@ def _(world: World) -> None:
     "Every retain is answered 500; `hermes memory status` (ours: `memory.status()`) is asked; the next day it works.",
     known="#92219, #80388",
     slow=True,
+    server=True,
 )
 def _(world: World) -> None:
     world.fault(RETAIN, "status", status=500)
@@ -132,6 +136,7 @@ def _(world: World) -> None:
     "The model remembers something on purpose; the server takes 5 s.",
     known="#61442",
     slow=True,
+    server=True,
 )
 def _(world: World) -> None:
     host = world.start("a")
@@ -139,7 +144,7 @@ def _(world: World) -> None:
     world.step(host, "note", session="a", text="Remember the milk")
     world.settle(host)
     world.exit(host)
-    world.claim("what the tool was told is there once", _count(world, "the milk") == 1)
+    world.claim("what the tool was told is there once", world.count("the milk") == 1)
 
 
 @KNOWN.add(
@@ -148,6 +153,7 @@ def _(world: World) -> None:
     "model tries again.",
     known="#29079",
     slow=True,
+    server=True,
 )
 def _(world: World) -> None:
     host = world.start("a", timeout=2)
@@ -158,7 +164,7 @@ def _(world: World) -> None:
     world.exit(host)
     world.heal()
     world.until(lambda: world.retains("the milk") >= 2)
-    world.claim("what the tool was told is there once", _count(world, "the milk") == 1)
+    world.claim("what the tool was told is there once", world.count("the milk") == 1)
 
 
 @KNOWN.add(
@@ -168,6 +174,7 @@ def _(world: World) -> None:
     "up once is no leak: it counts from a thread for each agent.",
     known="#64278",
     slow=True,
+    gateway=True,
 )
 def _(world: World) -> None:
     host = world.start("a")
@@ -190,6 +197,7 @@ def _(world: World) -> None:
     "Batches of 2; /resume from one session to another comes before the last turn of the first is recorded; one turn "
     "in the second.",
     known="the provider's source",
+    unlived=LATE,
 )
 def _(world: World) -> None:
     host = world.start("a", every=2)
@@ -217,6 +225,7 @@ def _(world: World) -> None:
     "/branch from a to b; then a new session c, for which the host names no parent (the command line of 0.19.0 always "
     "names one); a turn in c.",
     known="the provider's source",
+    unlived=NO_PARENT,
 )
 def _(world: World) -> None:
     host = world.start("a")
@@ -234,20 +243,23 @@ def _(world: World) -> None:
     host = world.start("a")
     world.say(host, "a", f"and my token is {secret}")
     world.exit(host)
-    world.claim("the secret is not archived", not any(secret in text for text in world.fake.texts(BANK).values()))
+    world.claim("the secret is not archived", world.count(secret) == 0)
 
 
 @KNOWN.add(
     "/resume on a slow server",
     "A recall takes 6 s, and the host resumes another session meanwhile.",
     known="reproduced",
+    server=True,
 )
 def _(world: World) -> None:
     world.remembered("the blue teapot")
+    world.earlier("b")
     host = world.start("a")
     world.fault(RECALL, "delay", seconds=6)
+    before = world.came(RECALL)
     world.step(host, "queue", session="a", query="the blue teapot")
-    world.wait_for(RECALL, 2)
+    world.wait_for(RECALL, before + 1)
     world.switch(host, "a", "b", "resume", parent="a", at_once=True)
     world.heal()
     world.exit(host)
@@ -259,6 +271,7 @@ def _(world: World) -> None:
     known="reproduced",
     exits=True,
     slow=True,
+    server=True,
 )
 def _(world: World) -> None:
     host = world.start("a")
@@ -268,7 +281,3 @@ def _(world: World) -> None:
     world.exit(host)
     world.heal()
     world.restart("later")
-
-
-def _count(world: World, words: str) -> int:
-    return sum(text.count(words) for text in world.fake.texts(BANK).values())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .scenario import Scenarios
+from .scenario import LATE, NO_KEYS, NOWHERE, TOO_SHORT, WHILE_ENDING, Scenarios
 from .world import RECALL, RETAIN, World
 
 LIFE = Scenarios()
@@ -24,7 +24,7 @@ def _(world: World) -> None:
     world.exit(host)
 
 
-@LIFE.add("a turn is undone while it is sent", "/undo comes while the server works at the turn.")
+@LIFE.add("a turn is undone while it is sent", "/undo comes while the server works at the turn.", server=True)
 def _(world: World) -> None:
     host = world.start("a")
     world.say(host, "a")
@@ -48,7 +48,7 @@ def _(world: World) -> None:
     world.exit(host)
 
 
-@LIFE.add("a late turn after a branch", "/branch comes before the last turn of the parent is recorded.")
+@LIFE.add("a late turn after a branch", "/branch comes before the last turn of the parent is recorded.", unlived=LATE)
 def _(world: World) -> None:
     host = world.start("a")
     world.switch(host, "a", "b", "branch", parent="a")
@@ -73,6 +73,7 @@ def _(world: World) -> None:
 @LIFE.add(
     "a partial batch at a compression",
     "Batches of 3; a turn; a compression in place; turns until a batch is full.",
+    unlived=TOO_SHORT,
 )
 def _(world: World) -> None:
     host = world.start("a", every=3)
@@ -98,7 +99,11 @@ def _(world: World) -> None:
     world.exit(host)
 
 
-@LIFE.add("a switch to nowhere", "Batches of 2; a turn; a switch for which the host names no session; another turn.")
+@LIFE.add(
+    "a switch to nowhere",
+    "Batches of 2; a turn; a switch for which the host names no session; another turn.",
+    unlived=NOWHERE,
+)
 def _(world: World) -> None:
     host = world.start("a", every=2)
     world.say(host, "a")
@@ -112,6 +117,7 @@ def _(world: World) -> None:
     "the same turn twice",
     "A host hands a turn in again under the same key, as after a doubt of its own. (hermes-agent 0.19.0 gives no keys, "
     "and the bundled provider has no place for one.)",
+    unlived=NO_KEYS,
 )
 def _(world: World) -> None:
     host = world.start("a")
@@ -126,6 +132,7 @@ def _(world: World) -> None:
     "a turn while recall hangs",
     "The server hangs in every recall; the user goes on talking. (Both sides wait for a recall for 3 s.)",
     slow=True,
+    server=True,
 )
 def _(world: World) -> None:
     host = world.start("a")
@@ -145,12 +152,15 @@ def _(world: World) -> None:
     "a switch while the writer hangs",
     "The server hangs in a retain; /resume; a turn there; then it works again. (The bundled provider re-appends the "
     "session at the switch, and so sends the turn after all.)",
+    server=True,
 )
 def _(world: World) -> None:
+    world.earlier("b")
     host = world.start("a")
     world.fault(RETAIN, "hang", times=1)
+    before = world.came(RETAIN)
     world.say(host, "a")
-    world.wait_for(RETAIN)
+    world.wait_for(RETAIN, before + 1)
     world.switch(host, "a", "b", "resume", parent="a", at_once=True)
     world.say(host, "b")
     world.heal()
@@ -162,6 +172,7 @@ def _(world: World) -> None:
     "a turn while shutting down",
     "A retain takes 2 s; the host ends meanwhile, and while it does one more turn arrives; the next day.",
     slow=True,
+    unlived=WHILE_ENDING,
 )
 def _(world: World) -> None:
     host = world.start("a")
@@ -173,7 +184,12 @@ def _(world: World) -> None:
     world.restart("later")
 
 
-@LIFE.add("agents that end", "Six agents of one process begin, say a turn, and are shut down properly.", slow=True)
+@LIFE.add(
+    "agents that end",
+    "Six agents of one process begin, say a turn, and are shut down properly.",
+    slow=True,
+    gateway=True,
+)
 def _(world: World) -> None:
     host = world.start("a")
     world.say(host, "a")

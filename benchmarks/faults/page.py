@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,21 @@ from statistics import median
 from textwrap import fill
 
 from .outcome import EXIT_LIMITS, LIMITS, Outcome, Side
+from .player import OURS, OURS_EMBEDDED, OURS_REAL, PLAYERS, THEIRS, THEIRS_REAL, Player, Pythons
 from .scenario import Scenario
+
+_SUMMARY = """Of {rows} faults,
+
+| | driven by its host's calls | in the real host |
+|---|---|---|
+| the bundled provider fails | {theirs} | {theirs_real} |
+| Threadline fails | {ours} | {ours_real} |
+| Threadline with its embedded backend fails | | {ours_real_embedded} |
+
+Without any fault everyone holds: that is played first, and nothing is written unless it is so."""
+
+_UNPLAYED = """A row in which a side has `-` was not played there. The embedded backend has no server that could fail;
+the rows at the end are the real host's own doing. The commands of the real host do not lead to these:"""
 
 _METHOD = """## How it is measured
 
@@ -26,6 +40,12 @@ the real server 1.1.0 by `make hindsight`). "The next day" another process is st
   gateway where agents are evicted). Its settings are the defaults but for `recall_types`: all kinds, so that it is seen
   what it recalls. Its client is the one that this version of hermes-agent pins.
 - **Threadline** is driven through its session layer, in its default settings, with the Hindsight backend.
+- **In the real host** the same program is typed into `hermes chat`, or written to the gateway where a row is about it,
+  of the unmodified hermes-agent with a fake model, in a home of its own for each row (`tests/hosts/hermes/harness/`).
+  Threadline is installed there by `threadline hermes install`, its defaults unchanged but for the backend; it is played
+  with its embedded backend as well, where what it holds is its journal, and a turn counts as lost also when a recall
+  for it does not bring it. "The next day" its user says good morning to another process: before that the host has no
+  agent. Time is measured around the provider's calls on the host's thread, and from `/exit` to the end of the process.
 - Before a switch, and wherever a row does not say that things come at once, the queues of either side are given the
   time to run dry, as a user takes seconds between messages.
 - A batch size or a time-out is set where a row names one, to the same value on both sides.
@@ -58,40 +78,56 @@ _WAITS = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One fault and what it came to on both sides."""
+    """One fault and what it came to for everyone who can live it."""
 
     scenario: Scenario
-    theirs: Outcome
-    ours: Outcome
+    outcomes: Mapping[Player, Outcome]
 
     def line(self) -> str:
         """Its line of the table."""
-        one, exits = self.scenario, self.scenario.exits
-        return (
-            f"| {one.name} | {one.known or 'ours'} | {self.theirs.verdict()} | {self.theirs.slowest(exits)} "
-            f"| {self.ours.verdict()} | {self.ours.slowest(exits)} |"
-        )
+        one = self.scenario
+        simulated = [cell for player in (THEIRS, OURS) for cell in (self._verdict(player), self._slowest(player))]
+        real = [self._verdict(player) for player in (THEIRS_REAL, OURS_REAL, OURS_EMBEDDED)]
+        return f"| {' | '.join([one.name, one.known or 'ours', *simulated, *real])} |"
+
+    def _verdict(self, player: Player) -> str:
+        outcome = self.outcomes.get(player)
+        return "-" if outcome is None else outcome.verdict()
+
+    def _slowest(self, player: Player) -> str:
+        outcome = self.outcomes.get(player)
+        return "" if outcome is None else outcome.slowest(self.scenario.exits)
 
 
-def page(rows: Sequence[Row], hermes: Path) -> str:
+def failures(rows: Sequence[Row], player: Player) -> dict[str, int]:
+    """How many rows a player played, and failed."""
+    outcomes = _outcomes(rows, player)
+    return {"rows": len(outcomes), "failed": sum(outcome.failed for outcome in outcomes)}
+
+
+def page(rows: Sequence[Row], pythons: Pythons) -> str:
     """The whole page."""
     return f"""# The fault table
 
 What each fault does to the Hindsight memory provider that is bundled with hermes-agent, and to Threadline.
 Written whole by `make faults` on {datetime.now(UTC):%Y-%m-%d}, in one run, on {_machine()}.
-Their side: {_versions(hermes)}. Ours: Python {platform.python_version()}.
+Their side: {_versions(pythons["theirs"])}.
+Ours: Python {platform.python_version()}; in the real host {_versions(pythons["ours"])}.
 
-Of {len(rows)} faults, the bundled provider fails {sum(row.theirs.failed for row in rows)}, \
-Threadline {sum(row.ours.failed for row in rows)}. Without any fault both hold: that is
-played first, and nothing is written unless it is so.
+{_summary(rows)}
 
 {_METHOD.format_map(_limits())}
 
 ## The table
 
-| fault | known from | the bundled provider | longest call, ms | Threadline | longest call, ms |
-|---|---|---|---|---|---|
+| fault | known from | the bundled provider | longest call, ms | Threadline | longest call, ms \
+| in the real host: the bundled provider | in the real host: Threadline | in the real host: Threadline, embedded |
+|---|---|---|---|---|---|---|---|---|
 {chr(10).join(row.line() for row in rows)}
+
+{_UNPLAYED}
+
+{_bullets(_unlived(rows))}
 
 ## What the bundled provider does well
 
@@ -110,14 +146,28 @@ re-append of the session, and most of what it loses is one and the same queue in
 """
 
 
+def _summary(rows: Sequence[Row]) -> str:
+    told = {player.key: "{failed} of {rows}".format_map(failures(rows, player)) for player in PLAYERS}
+    return _SUMMARY.format_map({"rows": len(rows), **told})
+
+
+def _unlived(rows: Sequence[Row]) -> list[str]:
+    reasons: dict[str, list[str]] = {}
+    for row in rows:
+        if row.scenario.unlived:
+            reasons.setdefault(row.scenario.unlived, []).append(row.scenario.name)
+    return [f"{'; '.join(names)}: {reason}." for reason, names in reasons.items()]
+
+
 def _praise(rows: Sequence[Row]) -> list[str]:
-    held = [row.scenario.name for row in rows if not row.theirs.failed]
-    added = max(row.theirs.longest.get("add", 0.0) for row in rows)
+    played = [row for row in rows if THEIRS in row.outcomes]
+    held = [row.scenario.name for row in played if not row.outcomes[THEIRS].failed]
+    added = max(row.outcomes[THEIRS].longest.get("add", 0.0) for row in played)
     waited: dict[str, float] = {
         side: median(row.longest["recall"] for row in of if "recall" in row.longest) for side, of in _sides(rows)
     }
     lines = [
-        f"It holds in {len(held)} of the {len(rows)} rows: {'; '.join(held)}.",
+        f"It holds in {len(held)} of the {len(played)} rows that its host's calls lead to: {'; '.join(held)}.",
         f"To record a turn never kept its host's thread for more than {added:,.0f} ms, whatever the server did.",
         _WAITS.format_map(waited),
     ]
@@ -133,7 +183,11 @@ def _bullets(texts: Sequence[str]) -> str:
 
 
 def _sides(rows: Sequence[Row]) -> list[tuple[Side, list[Outcome]]]:
-    return [("theirs", [row.theirs for row in rows]), ("ours", [row.ours for row in rows])]
+    return [("theirs", _outcomes(rows, THEIRS)), ("ours", _outcomes(rows, OURS))]
+
+
+def _outcomes(rows: Sequence[Row], player: Player) -> list[Outcome]:
+    return [row.outcomes[player] for row in rows if player in row.outcomes]
 
 
 def _limits() -> dict[str, float]:

@@ -19,7 +19,9 @@ def _(world: World) -> None:
 
 
 @PROCESSES.add(
-    "killed in the middle of a retain", "SIGKILL while the server has neither applied nor answered it; the next day."
+    "killed in the middle of a retain",
+    "SIGKILL while the server has neither applied nor answered it; the next day.",
+    server=True,
 )
 def _(world: World) -> None:
     host = world.start("a")
@@ -34,7 +36,9 @@ def _(world: World) -> None:
 
 
 @PROCESSES.add(
-    "killed after it was applied", "SIGKILL after the server applied it and before it answered; the next day."
+    "killed after it was applied",
+    "SIGKILL after the server applied it and before it answered; the next day.",
+    server=True,
 )
 def _(world: World) -> None:
     host = world.start("a")
@@ -46,7 +50,9 @@ def _(world: World) -> None:
 
 
 @PROCESSES.add(
-    "killed while the server is away", "Nobody listens; three turns; SIGKILL; the next day the server is there."
+    "killed while the server is away",
+    "Nobody listens; three turns; SIGKILL; the next day the server is there.",
+    server=True,
 )
 def _(world: World) -> None:
     world.server.stop_listening()
@@ -71,6 +77,7 @@ def _(world: World) -> None:
     "resumed on an old server",
     "The same on Hindsight 0.4, which knows neither append nor operation ids.",
     version="0.4.22",
+    server=True,
 )
 def _(world: World) -> None:
     for _ in range(2):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .known import KNOWN
 from .life import LIFE
+from .own import OWN
 from .processes import PROCESSES
 from .scenario import Scenario
 from .servers import SERVERS
@@ -20,4 +21,4 @@ def _nothing(world: World) -> None:
 
 #: If either side does not hold here, it is not a fault that is measured.
 CONTROL = Scenario("no fault at all", "Two turns on a server that works.", _nothing)
-SCENARIOS = (*KNOWN, *LIFE, *SERVERS, *PROCESSES)
+SCENARIOS = (*KNOWN, *LIFE, *SERVERS, *PROCESSES, *OWN)

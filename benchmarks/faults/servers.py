@@ -8,7 +8,9 @@ from .world import RETAIN, World
 SERVERS = Scenarios()
 
 
-@SERVERS.add("a server that is down for the session", "Nobody listens; two turns; the next day the server is there.")
+@SERVERS.add(
+    "a server that is down for the session", "Nobody listens; two turns; the next day the server is there.", server=True
+)
 def _(world: World) -> None:
     world.server.stop_listening()
     host = world.start("a")
@@ -19,7 +21,9 @@ def _(world: World) -> None:
     world.restart("later")
 
 
-@SERVERS.add("a server that comes back", "The server is away for one turn in the middle of three.", slow=True)
+@SERVERS.add(
+    "a server that comes back", "The server is away for one turn in the middle of three.", slow=True, server=True
+)
 def _(world: World) -> None:
     host = world.start("a")
     world.say(host, "a")
@@ -33,7 +37,7 @@ def _(world: World) -> None:
     world.exit(host)
 
 
-@SERVERS.add("a server that is busy", "Two retains are answered 429 with Retry-After: 1.", slow=True)
+@SERVERS.add("a server that is busy", "Two retains are answered 429 with Retry-After: 1.", slow=True, server=True)
 def _(world: World) -> None:
     world.fault(RETAIN, "status", times=2, status=429, headers={"Retry-After": "1"})
     host = world.start("a")
@@ -43,7 +47,9 @@ def _(world: World) -> None:
     world.exit(host)
 
 
-@SERVERS.add("a key that is refused", "Every request is answered 401; two turns; the next day the key is right.")
+@SERVERS.add(
+    "a key that is refused", "Every request is answered 401; two turns; the next day the key is right.", server=True
+)
 def _(world: World) -> None:
     world.fault(".*", "status", status=401)
     host = world.start("a")
@@ -54,7 +60,7 @@ def _(world: World) -> None:
     world.restart("later")
 
 
-@SERVERS.add("an answer that is lost", "The server applies two retains and resets their connections.")
+@SERVERS.add("an answer that is lost", "The server applies two retains and resets their connections.", server=True)
 def _(world: World) -> None:
     world.fault(RETAIN, "apply_then_reset", times=2)
     host = world.start("a")
@@ -66,7 +72,10 @@ def _(world: World) -> None:
 
 
 @SERVERS.add(
-    "a time-out that did apply", "The time-out is 2 s; the server applies a retain and never answers.", slow=True
+    "a time-out that did apply",
+    "The time-out is 2 s; the server applies a retain and never answers.",
+    slow=True,
+    server=True,
 )
 def _(world: World) -> None:
     world.fault(RETAIN, "apply_then_hang", times=1)
@@ -83,6 +92,7 @@ def _(world: World) -> None:
     "a request that arrives late",
     "The time-out is 2 s; the server takes up a retain after 4 s, when its sender has given up.",
     slow=True,
+    server=True,
 )
 def _(world: World) -> None:
     world.fault(RETAIN, "late", times=1, seconds=4)
@@ -95,7 +105,9 @@ def _(world: World) -> None:
     world.until(lambda: world.retains(marker) >= (1 if world.side == "theirs" else 2))  # who sends it again?
 
 
-@SERVERS.add("another program on the port", "The first four requests are answered with a page that is no JSON.")
+@SERVERS.add(
+    "another program on the port", "The first four requests are answered with a page that is no JSON.", server=True
+)
 def _(world: World) -> None:
     world.fault(".*", "garbage", times=4)
     host = world.start("a")
@@ -107,7 +119,9 @@ def _(world: World) -> None:
     world.exit(host)
 
 
-@SERVERS.add("an operation that fails", "The server accepts an asynchronous retain and fails to process it once.")
+@SERVERS.add(
+    "an operation that fails", "The server accepts an asynchronous retain and fails to process it once.", server=True
+)
 def _(world: World) -> None:
     world.fake.fail_operations = 1
     host = world.start("a")
@@ -119,6 +133,7 @@ def _(world: World) -> None:
 @SERVERS.add(
     "a batch that is refused",
     "One retain is answered 422; another turn; the status is asked for, as above.",
+    server=True,
 )
 def _(world: World) -> None:
     world.fault(RETAIN, "status", times=1, status=422, body={"detail": "not like this"})
@@ -134,6 +149,7 @@ def _(world: World) -> None:
 @SERVERS.add(
     "a version that cannot be asked at first",
     "GET /version fails once; two turns; /new, a turn, /resume, a turn; then a turn in another process.",
+    server=True,
 )
 def _(world: World) -> None:
     world.fault("GET /version", "status", times=1, status=503)
@@ -157,6 +173,7 @@ def _(world: World) -> None:
     "A retain hangs for good; one more turn; the host ends by its command line; the next day the server works.",
     exits=True,
     slow=True,
+    server=True,
 )
 def _(world: World) -> None:
     host = world.start("a")

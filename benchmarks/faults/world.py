@@ -17,12 +17,17 @@ from typing import Any, Self
 from tests.hindsight.fake import FakeHindsight
 from tests.hindsight.http import Fault, HttpHindsight, Kind
 
+from .holding import Document, Holding, JournalHolding, ServerHolding
 from .host import HarnessError, Host
-from .outcome import Outcome, Side
+from .outcome import Outcome
+from .player import Player, Pythons
+from .real import BANK, RealCli, RealGateway, RealHost, User, one_shot
 
-BANK = "bank"
 RETAIN = r"POST .*/memories$"
 RECALL = r"POST .*/memories/recall$"
+
+
+AnyHost = Host | RealHost
 
 
 @dataclass(slots=True)
@@ -37,18 +42,29 @@ class Said:
 class World:
     """One scenario on one side. A context manager that ends every process of it."""
 
-    def __init__(self, side: Side, hermes: Path | None, version: str = "1.1.0") -> None:
-        self.side = side
+    def __init__(
+        self, player: Player, pythons: Pythons | None, version: str = "1.1.0", *, gateway: bool = False
+    ) -> None:
+        self.player, self.side = player, player.side
         self.fake = FakeHindsight(version)
         self.server = HttpHindsight(self.fake)
         self.said: list[Said] = []
-        self.outcome = Outcome(side)
-        self._hermes = hermes
+        self.outcome = Outcome(player.side)
+        self._python = None if pythons is None else pythons[player.side]
+        self._gateway = gateway
         self._folder = Path(tempfile.mkdtemp(prefix="threadline-faults-"))
-        self._hosts: list[Host] = []
+        self._hosts: list[AnyHost] = []
+        self._user: User | None = None
+        self._holding: Holding = ServerHolding(self.fake, BANK)
 
     def __enter__(self) -> Self:
         self.server.start_listening()
+        if self.player.real:
+            if self._python is None:
+                raise ValueError("the real host needs the interpreter of an environment with hermes-agent")
+            self._user = User(self.player, self._python, self._folder, self.server.url).__enter__()
+            if self.player.embedded:
+                self._holding = JournalHolding(self._user.memory_home, BANK)
         return self
 
     def __exit__(
@@ -57,25 +73,32 @@ class World:
         for host in self._hosts:
             with contextlib.suppress(OSError):
                 host.kill()
+        if self._user is not None:
+            self._user.__exit__(kind, error, trace)
         self.server.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     # What a host does
 
-    def start(self, session: str, **options: Any) -> Host:
+    def start(self, session: str, **options: Any) -> AnyHost:
         """A process with an agent in it."""
-        host = Host(self.side, self._folder, self.server.url, self._hermes)
+        host = self._new_host()
         self._hosts.append(host)
         self.begin(host, session, **options)
         return host
 
-    def begin(self, host: Host, session: str, **options: Any) -> None:
+    def _new_host(self) -> AnyHost:
+        if self._user is None:
+            return Host(self.side, self._folder, self.server.url, self._python if self.side == "theirs" else None)
+        return RealGateway(self._user) if self._gateway else RealCli(self._user)
+
+    def begin(self, host: AnyHost, session: str, **options: Any) -> None:
         """An agent in a process that is there already."""
         answer = host.step("start", session=session, **options)
         if "raised" in answer:
-            raise HarnessError(f"{self.side} does not start: {answer['raised']}")
+            raise HarnessError(f"{self.player.name} does not start: {answer['raised']}")
 
-    def step(self, host: Host, do: str, **arguments: Any) -> dict[str, Any]:
+    def step(self, host: AnyHost, do: str, **arguments: Any) -> dict[str, Any]:
         """Something that the host does, with what it took and what it raised."""
         answer = host.step(do, **arguments)
         for kind, took in answer["calls"]:
@@ -86,25 +109,44 @@ class World:
             self.outcome.raised.append(answer["raised"])
         return answer
 
-    def say(self, host: Host, session: str, about: str = "", *, late: bool = False, key: str | None = None) -> str:
+    def say(self, host: AnyHost, session: str, about: str = "", *, late: bool = False, key: str | None = None) -> str:
         """A turn; returns the word that nothing else has. `late`: recorded only, after the host went elsewhere."""
-        marker = f"marker{len(self.said) + 1}x"
-        self.said.append(Said(marker, session))
+        marker = self._next_marker(session)
         self.say_again(host, session, marker, about, late=late, key=key)
         return marker
 
+    def _next_marker(self, session: str) -> str:
+        marker = f"marker{len(self.said) + 1}x"
+        self.said.append(Said(marker, session))
+        return marker
+
     def say_again(
-        self, host: Host, session: str, marker: str, about: str = "", *, late: bool = False, key: str | None = None
+        self, host: AnyHost, session: str, marker: str, about: str = "", *, late: bool = False, key: str | None = None
     ) -> None:
         """The same turn, handed in once more."""
         text = _user_text(marker, about)
         self.step(host, "sync" if late else "turn", session=session, user=text, assistant="Noted.", key=key)
 
-    def settle(self, host: Host, seconds: float = 15.0) -> None:
+    def break_off(self, host: AnyHost, session: str, *, leave: bool = False) -> None:
+        """A turn whose answer is interrupted, or (to leave) in which the host is left."""
+        self._say_and(host, session, "break_off", leave=leave)
+
+    def die_in_a_turn(self, host: AnyHost, session: str) -> None:
+        """A turn in which the host is killed."""
+        self._say_and(host, session, "die_in_a_turn")
+
+    def compress_in_a_turn(self, host: AnyHost, session: str) -> None:
+        """A turn in which the conversation becomes too large for the model."""
+        self._say_and(host, session, "compress_in_a_turn")
+
+    def _say_and(self, host: AnyHost, session: str, do: str, **more: Any) -> None:
+        self.step(host, do, session=session, user=_user_text(self._next_marker(session)), **more)
+
+    def settle(self, host: AnyHost, seconds: float = 15.0) -> None:
         """So long at most passes, or less once nothing is on its way: a user takes seconds between messages."""
         self.step(host, "settle", seconds=seconds)
 
-    def undo(self, host: Host, session: str) -> None:
+    def undo(self, host: AnyHost, session: str) -> None:
         """The last turn of a session is taken back."""
         own = [one for one in self.said if one.session == session and not one.undone]
         own[-1].undone = True
@@ -112,39 +154,77 @@ class World:
         self.step(host, "undo", session=session, turns=1, kept=kept)
 
     def switch(
-        self, host: Host, session: str, to: str, reason: str = "new", parent: str = "", *, at_once: bool = False
+        self, host: AnyHost, session: str, to: str, reason: str = "new", parent: str = "", *, at_once: bool = False
     ) -> None:
         """Another session. Its user takes a moment first, in which the queues run dry, unless it is `at_once`."""
         if not at_once:
             self.settle(host)
         self.step(host, "switch", session=session, to=to, reason=reason, parent=parent)
 
-    def exit(self, host: Host, *, one_shot: bool = False) -> None:
-        """The host ends as its command line does, or as `hermes -z`, and then its process."""
-        answer = self.step(host, "exit", one_shot=one_shot)
+    def exit(self, host: AnyHost) -> None:
+        """The host ends as its command line does, and then its process."""
+        answer = self.step(host, "exit")
         self._ended(host, answer)
 
-    def exit_while_a_turn_arrives(self, host: Host, session: str) -> None:
+    def exit_while_a_turn_arrives(self, host: AnyHost, session: str) -> None:
         """The host ends, and one more turn comes in the meantime."""
-        marker = f"marker{len(self.said) + 1}x"
-        self.said.append(Said(marker, session))
+        marker = self._next_marker(session)
         text = {"user": _user_text(marker), "assistant": "Noted."}
         answer = self.step(host, "exit_while_a_turn_arrives", session=session, **text)
         self._ended(host, answer)
 
-    def _ended(self, host: Host, answer: dict[str, Any]) -> None:
+    def _ended(self, host: AnyHost, answer: dict[str, Any]) -> None:
         took = sum(took for kind, took in answer["calls"] if kind == "exit")
         self.outcome.took("exit", took + host.end())
+
+    def one_shot(self, session: str) -> None:
+        """`hermes -z`: one turn, and the end, for which nothing is flushed first."""
+        if self._user is None:
+            host = self.start(session)
+            self.say(host, session)
+            self._ended(host, self.step(host, "exit", one_shot=True))
+            return
+        self._user.configure()
+        marker = self._next_marker(session)
+        self.outcome.took("exit", one_shot(self._user, session, _user_text(marker)))
+
+    def earlier(self, session: str) -> None:
+        """A session that can be resumed in the real host must have been said something in. Elsewhere nothing is."""
+        if self._user is None:
+            return
+        host = self.start(session)
+        self.greet(host, session)
+        self.exit(host)
+        self.outcome.longest.clear()
+
+    def greet(self, host: AnyHost, session: str) -> dict[str, Any]:
+        """The user says something that is no question here: until then the real host has no agent."""
+        return self.step(host, "ask", session=session, query="Good morning")
+
+    def pass_the_night(self) -> None:
+        """What the real host has in its log is a day old."""
+        if self._user is not None:
+            self._user.pass_the_night()
 
     def restart(self, session: str, **options: Any) -> None:
         """The next day: an agent is started, has time for what it owes, and ends."""
         host = self.start(session, **options)
+        if self.player.real:
+            self.greet(host, session)
         self.settle(host)
         self.exit(host)
 
     def remembered(self, *about: str) -> list[str]:
         """What other agents said in other sessions before, one for each; nothing of it is in question here."""
         markers = []
+        if self._user is not None:
+            for number, each in enumerate(about):
+                host = self.start(f"past-{number}")
+                markers.append(self.say(host, f"past-{number}", each))
+                self.settle(host)
+                self.exit(host)
+            self.outcome.longest.clear()
+            return markers
         host = self.start("past-0")
         for number, each in enumerate(about):
             if number:
@@ -172,7 +252,7 @@ class World:
     def wait_for(self, match: str, count: int = 1) -> None:
         """So many requests that match came to the server."""
         if not self.server.wait_for(match, count, 20):
-            raise HarnessError(f"{self.side}: no {count} requests {match} came")
+            raise HarnessError(f"{self.player.name}: no {count} requests {match} came")
 
     def came(self, match: str) -> int:
         """How many requests that match came so far."""
@@ -199,31 +279,52 @@ class World:
         """Something else that must be so."""
         self.outcome.claims[what] = holds
 
+    def documents(self) -> list[Document]:
+        """What is held by now."""
+        return self._holding.documents()
+
+    def count(self, words: str) -> int:
+        """How often these words are held."""
+        return sum(document.text.count(words) for document in self.documents())
+
     def tags_of(self, marker: str) -> set[str]:
         """The tags of the documents that hold a turn."""
-        documents = self.fake.banks[BANK].documents.values()
-        return {tag for document in documents if marker in document.text for tag in document.tags}
+        return {tag for document in self.documents() if marker in document.text for tag in document.tags}
+
+    def descends(self, marker: str, parent: str) -> bool:
+        """Whether what holds a turn is known for a descendant of a session."""
+        return any(
+            tag.replace("parent:", "session:", 1) in self._tags(parent)
+            for tag in self.tags_of(marker)
+            if tag.startswith("parent:")
+        )
 
     def has_all(self) -> bool:
-        """Whether the server has every turn by now."""
-        texts = "".join(self.fake.texts(BANK).values())
+        """Whether every turn is held by now."""
+        texts = "".join(document.text for document in self.documents())
         return all(one.marker in texts for one in self.said)
 
     def judge(self) -> Outcome:
-        """Hold what the server has against what was said."""
+        """Hold what is held against what was said."""
         outcome = self.outcome
-        bank = self.fake.banks.get(BANK)
-        documents = [] if bank is None else list(bank.documents.values())
+        documents = self.documents()
+        found = self._holding.find([one.marker for one in self.said])
         for one in self.said:
             holding = [document for document in documents if re.search(rf"\b{one.marker}\b", document.text)]
             count = sum(len(re.findall(rf"Remember {one.marker}\b", document.text)) for document in holding)
             if one.undone:
-                outcome.remembered += bool(holding)
+                outcome.remembered += bool(holding) or one.marker in found
                 continue
-            outcome.lost += not holding
+            outcome.lost += not holding or one.marker not in found
             outcome.repeated += max(0, count - 1)
-            outcome.misplaced += bool(holding) and not any(f"session:{one.session}" in d.tags for d in holding)
+            tags = self._tags(one.session)
+            outcome.misplaced += bool(holding) and not any(tags & document.tags for document in holding)
         return outcome
+
+    def _tags(self, session: str) -> set[str]:
+        """The tags that say that something was said in a session."""
+        ids = {session} if self._user is None else self._user.ids.get(session, set())
+        return {f"session:{each}" for each in ids}
 
 
 def _user_text(marker: str, about: str = "") -> str:

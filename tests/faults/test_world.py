@@ -7,12 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 from benchmarks.faults.outcome import LIMITS, Outcome
-from benchmarks.faults.world import BANK, Said, World
+from benchmarks.faults.player import OURS
+from benchmarks.faults.real import BANK
+from benchmarks.faults.world import Said, World
 
 
 @pytest.fixture
 def world() -> Iterator[World]:
-    with World("ours", None) as world:
+    with World(OURS, None) as world:
         world.said = [Said("marker1x", "a"), Said("marker2x", "b")]
         yield world
 
