@@ -22,6 +22,7 @@ from threadline.turns import Turn
 #: A turn at a glance: `user: ...`, `assistant: ...`, `tool: ...`.
 Lines = tuple[str, ...]
 _FENCE = re.compile(r"\s*<memory-context>.*</memory-context>\s*", re.DOTALL)
+_NOTE = re.compile(r"\[(?:System note|Note): .*?\]", re.DOTALL)
 
 
 def install(home: Home, **settings: Any) -> Home:
@@ -44,7 +45,7 @@ def configure(home: Home, **settings: Any) -> None:
 
 def spoken(text: str) -> str:
     """What the user said last of a message that the host sent to the model; it may join others, and notes, to it."""
-    return _FENCE.sub("", text).strip().rpartition("\n\n")[2]
+    return _NOTE.sub("", _FENCE.sub("", text)).strip().rpartition("\n\n")[2]
 
 
 def recalled(request: ModelRequest) -> str:
