@@ -261,7 +261,7 @@ class _Reading:
     def _refuse(self, name: str, value: Any, error: Exception) -> None:
         shown = "..." if name == "api_key" else repr(value)
         problem = f"{self._source}: {name} = {shown} will not do: {error}."
-        if name in _DECISIVE:
+        if name in DECISIVE:
             self.broken = f"{problem} Nothing is remembered until it is mended."
             self.problems.append(self.broken)
         else:
@@ -437,7 +437,7 @@ _PARSERS: Mapping[str, Parse] = {
     "durability": _choice(*get_args(Durability)),
 }
 #: Those that say which memory is meant, or that something must not be written: no default is as good.
-_DECISIVE = frozenset({"bank_id", "bank_id_template", "backend", "api_url", "home", "redact", "auto_retain"})
+DECISIVE = frozenset({"bank_id", "bank_id_template", "backend", "api_url", "home", "redact", "auto_retain"})
 _ALIASES = {
     "bankId": "bank_id",
     "apiUrl": "api_url",

@@ -30,7 +30,7 @@ from threadline.hosts.hermes.errands import Errands
 from threadline.hosts.hermes.hostside import as_text, callback, host_home, last_said, name_of, shows_recalls
 from threadline.hosts.hermes.messages import canonical, said
 from threadline.hosts.hermes.pool import POOL, Pool
-from threadline.hosts.hermes.recalling import AutoRecall
+from threadline.hosts.hermes.recalling import AutoRecall, warm
 from threadline.hosts.hermes.troubles import Troubles
 from threadline.memory import Memory
 from threadline.session.session import Session
@@ -441,6 +441,8 @@ class ThreadlineProvider:
     def _begin(self, opened: Opened) -> bool:
         if self._session_id and opened.agent.writes:
             self._known(opened, self._session_id)
+        if opened.config.recalls:
+            warm(opened)
         return True
 
     def _known(self, opened: Opened, session: str, parent: str | None = None, reason: str | None = None) -> Session:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 from threadline.documents import Recalled, Reflection
 from threadline.errors import UnknownSessionError, UnsupportedError
@@ -97,11 +98,11 @@ class AutoRecall:
     def _prefetch(self, opened: Opened, session: str, query: str) -> None:
         one = find(opened, session)
         if opened.config.recall_prefetch_method == "reflect":
-            opened.shared.prefetcher.begin(self._token(session, query), lambda: _reflect(opened, one, query))
+            opened.shared.prefetcher.begin(self._token(session, query), _reflecting(opened, one, query))
         elif one is not None:
             one.prefetch(query, scope=_scope(opened), **_outside(opened))
         elif opened.config.recall_scope == "bank":
-            opened.shared.prefetcher.begin(self._token(session, query), lambda: _recall_bank(opened, query))
+            opened.shared.prefetcher.begin(self._token(session, query), _recalling(opened, query))
 
     def _found(self, opened: Opened, session: str, query: str, instead: str | None, until: float) -> list[Recalled]:
         one = find(opened, session)
@@ -112,9 +113,7 @@ class AutoRecall:
             return []
         prefetcher = opened.shared.prefetcher
         earlier = prefetcher.finished(self._token(session, instead)) if instead else None
-        found = prefetcher.take(
-            self._token(session, query), lambda: _recall_bank(opened, query), until - time.monotonic()
-        )
+        found = prefetcher.take(self._token(session, query), _recalling(opened, query), until - time.monotonic())
         return (earlier if found is None else found) or []
 
     def _answer(self, opened: Opened, session: str, query: str, instead: str | None, until: float) -> Reflection | None:
@@ -128,7 +127,7 @@ class AutoRecall:
         token = self._token(session, query)
         earlier = prefetcher.finished(self._token(session, instead)) if instead else None
         try:
-            found = prefetcher.take(token, lambda: _reflect(opened, one, query), until - time.monotonic())
+            found = prefetcher.take(token, _reflecting(opened, one, query), until - time.monotonic())
         except UnsupportedError:
             return None
         answer = earlier if found is None else found
@@ -138,6 +137,13 @@ class AutoRecall:
 
     def _token(self, session: str, query: str) -> Token:
         return Token((id(self), session), self._epochs.get(session, 0), query)
+
+
+def warm(opened: Opened) -> None:
+    """Have the embedded backend load what a recall needs, once in a process, while the user still types."""
+    if opened.config.backend == "embedded" and opened.shared.first("warm"):
+        memory = opened.memory
+        opened.shared.prefetcher.begin(Token("warm", 0, ""), lambda: memory.recall("What was said before?", limit=1))
 
 
 def find(opened: Opened, session: str) -> Session | None:
@@ -162,13 +168,19 @@ def _outside(opened: Opened) -> RecallOptions:
     return options
 
 
-def _recall_bank(opened: Opened, query: str) -> list[Recalled]:
-    return opened.memory.recall(query, **recall_options(opened.config))
+# What runs in the background holds only what it needs: an agent that is dropped is not kept alive by it.
 
 
-def _reflect(opened: Opened, session: Session | None, query: str) -> Reflection:
+def _recalling(opened: Opened, query: str) -> Callable[[], list[Recalled]]:
+    memory, options = opened.memory, recall_options(opened.config)
+    return lambda: memory.recall(query, **options)
+
+
+def _reflecting(opened: Opened, session: Session | None, query: str) -> Callable[[], Reflection]:
+    memory, scope, options = opened.memory, _scope(opened), recall_options(opened.config)
     if session is not None:
-        return session.reflect(query, scope=_scope(opened), **_outside(opened))
-    if opened.config.recall_scope == "session":
-        return Reflection("", extractive=True)
-    return opened.memory.reflect(query, **recall_options(opened.config))
+        outside = _outside(opened)
+        return lambda: session.reflect(query, scope=scope, **outside)
+    if scope == "session":
+        return lambda: Reflection("", extractive=True)
+    return lambda: memory.reflect(query, **options)
