@@ -11,6 +11,7 @@ import threadline
 from threadline import Settings, errors
 from threadline.backends.hindsight import HindsightOptions
 from threadline.engine.models import fastembed, openai, plugins, sentence_transformers
+from threadline.hosts.hermes.config import DECISIVE, Config, setting_names
 
 DOCS = Path(__file__).parent.parent / "docs"
 README = DOCS.parent / "README.md"
@@ -23,6 +24,24 @@ def test_describe_every_setting(setting: Field[object]) -> None:
     variable = "" if isinstance(default, dict) else f"`THREADLINE_{name.upper()}` "  # no table in a variable
     row = f"| `{name}` | {variable}| {'unset' if default is None else shown} |"
     assert row in (DOCS / "settings.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("setting", [f for f in fields(Config) if f.name in setting_names()], ids=lambda f: f.name)
+def test_describe_every_setting_of_the_hermes_provider(setting: Field[object]) -> None:
+    default = setting.default
+    if isinstance(default, bool):
+        shown = f"`{str(default).lower()}`"
+    elif isinstance(default, int | float):
+        shown = f"{default:g}"
+    else:
+        shown = {"": "empty", (): "none", None: "unset"}.get(default) or f"`{default}`"  # type: ignore[call-overload]
+    assert f"| `{setting.name}` | {shown} |" in (DOCS / "hermes.md").read_text("utf-8")
+
+
+def test_mark_the_settings_without_which_nothing_is_remembered() -> None:
+    rows = [line.split("|") for line in (DOCS / "hermes.md").read_text("utf-8").splitlines() if line.startswith("| `")]
+    marked = {row[1].strip(" `") for row in rows if row[3:4] and row[3].startswith(" \\*")}
+    assert marked == DECISIVE
 
 
 @pytest.mark.parametrize("option", [field.name for field in fields(HindsightOptions)])

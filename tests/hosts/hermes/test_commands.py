@@ -6,9 +6,11 @@ import argparse
 import importlib.util
 import io
 import json
+import re
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -16,12 +18,15 @@ from typing import Any
 
 import pytest
 
+from threadline import ThreadlineError
 from threadline.cli.app import app
 from threadline.cli.output import PROGRAM
 from threadline.hosts.hermes import commands, setup
 from threadline.hosts.hermes.config import Config, setting_names
 from threadline.hosts.hermes.install import FILES, carry_out, plan_install
 from threadline.hosts.hermes.places import Places, profile_of
+from threadline.hosts.hermes.pool import Pool
+from threadline.hosts.hermes.provider import ThreadlineProvider
 from threadline.hosts.hermes.wizard import post_setup
 
 from .conftest import NewHome
@@ -177,6 +182,62 @@ def test_setup_that_cannot_write_is_one_line(
     answer(monkeypatch)
     post_setup(str(places.hermes))
     assert "Not set up: config.yaml cannot be read" in capsys.readouterr().out
+
+
+# What is said when something is wrong
+
+
+def damaged(home: Path) -> None:
+    (home / "state.db").write_text("no database" * 100, "utf-8")
+
+
+def foreign(home: Path) -> None:
+    with sqlite3.connect(home / "state.db") as connection:
+        connection.execute("CREATE TABLE something (else_)")
+    connection.close()
+
+
+SYMPTOMS: dict[str, tuple[str, Callable[[Path], None] | None]] = {
+    "corrupt": ("{", None),
+    "unknown": ('{"recall_max_token": 5, "embedder": "none", "reconcile": false}', None),
+    "bad": ('{"recall_budget": "huge", "embedder": "none", "reconcile": false}', None),
+    "decisive": ('{"redact": "maybe"}', None),
+    "no server": ('{"backend": "hindsight"}', None),
+    "no log": ('{"embedder": "none"}', None),
+    "damaged log": ('{"embedder": "none"}', damaged),
+    "foreign log": ('{"embedder": "none"}', foreign),
+    "empty placeholder": ('{"embedder": "none", "bank_id_template": "hermes-{user}", "reconcile": false}', None),
+    "unknown placeholder": ('{"embedder": "none", "bank_id_template": "hermes-{usr}", "reconcile": false}', None),
+}
+
+
+@pytest.mark.parametrize(("written", "prepare"), SYMPTOMS.values(), ids=SYMPTOMS)
+def test_every_line_is_on_the_page(written: str, prepare: Callable[[Path], None] | None, places: Places) -> None:
+    places.settings.write_text(written, "utf-8")
+    if prepare is not None:
+        prepare(places.hermes)
+    said: list[str] = []
+    provider = ThreadlineProvider(Pool())
+    provider.initialize("s1", hermes_home=str(places.hermes), platform="cli", warning_callback=said.append)
+    try:
+        assert provider.settle("s1", 10)
+        provider.system_prompt_block()
+        assert provider.memory() is not None
+    except ThreadlineError:
+        assert provider.unavailable_reason()
+    finally:
+        provider.shutdown()
+    (line,) = dict.fromkeys(said)
+    told = line.removeprefix("Threadline: ").replace(str(places.hermes), "~/.hermes")
+    assert any(pattern.fullmatch(told) for pattern in lines_of_the_page()), told
+
+
+def lines_of_the_page() -> list[re.Pattern[str]]:
+    """The lines in the table of symptoms; three dots stand for anything."""
+    page = (Path(__file__).parents[3] / "docs" / "hermes.md").read_text("utf-8")
+    rows = page.partition("## When something is wrong")[2].splitlines()
+    found = [row.split(" | ")[0].removeprefix("| ").strip("`") for row in rows if row.startswith("| `")]
+    return [re.compile(re.escape(line).replace(r"\.\.\.", ".*")) for line in found]
 
 
 # The desktop panel
