@@ -133,7 +133,7 @@ class HostDb:
         content, calls = message.get("content"), message.get("tool_calls")
         self.connection.execute(
             "INSERT INTO messages (session_id, role, content, tool_call_id, tool_calls, tool_name, timestamp, "
-            "finish_reason, observed, active) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1)",
+            "finish_reason, platform_message_id, observed, active) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)",
             (
                 session,
                 message["role"],
@@ -143,6 +143,7 @@ class HostDb:
                 message.get("tool_name"),
                 at,
                 message.get("finish_reason"),
+                message.get("message_id"),
                 int(bool(message.get("observed"))),
             ),
         )
@@ -158,6 +159,8 @@ def _loaded(row: sqlite3.Row) -> Said:
             message[name] = row[name]
     if row["tool_calls"]:
         message["tool_calls"] = json.loads(row["tool_calls"])
+    if row["platform_message_id"]:
+        message["message_id"] = row["platform_message_id"]
     if row["observed"]:
         message["observed"] = True
     return message
@@ -170,6 +173,7 @@ def repaired(messages: list[Said]) -> list[Said]:
         both = merged and message["role"] == "user" == merged[-1]["role"]
         if both and isinstance(message["content"], str) and isinstance(merged[-1]["content"], str):
             merged[-1]["content"] += "\n\n" + message["content"]
+            merged[-1]["message_id"] = f"{merged[-1].get('message_id')} {message.get('message_id')}"
         else:
             merged.append(message)
     return merged
@@ -254,7 +258,7 @@ class Agent:
                 + f"\n\n[END OF PRIOR CONTEXT — COMPACTION SUMMARY BELOW]\n\n{SUMMARY}\n\n{SUMMARY_END}"
             )
         else:
-            role = "user" if not head or head and fresh[head - 1]["role"] in ("assistant", "tool") else "assistant"
+            role = "user" if not head or fresh[head - 1]["role"] in ("assistant", "tool") else "assistant"
             block = [*block, {"role": role, "content": f"{SUMMARY}\n\n{SUMMARY_END}"}]
         return [*block, *last, *([user(TASKS)] if todo else [])]
 
@@ -281,7 +285,8 @@ class Agent:
             self.db.end_session(self.session, "branched")
         self.db.create_session(child, self.source, self.session, _branched_from=self.session)
         for message in self.live:
-            kept = ("role", "content") if texts_only else ("role", "content", "tool_calls", "tool_call_id", "tool_name")
+            kept = ["role", "content", "message_id"]
+            kept += [] if texts_only else ["tool_calls", "tool_call_id", "tool_name"]
             self.db.append_message(child, {name: message[name] for name in kept if name in message}, 0.001)
         other = Agent(self.db, child, self.source)
         other.live = [{**message, "_db_persisted": True} for message in self.live]

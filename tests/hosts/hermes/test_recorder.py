@@ -10,6 +10,7 @@ import pytest
 from tests.conftest import OpenMemory
 from threadline import Memory
 from threadline.hosts.hermes.recorder import Recorder
+from threadline.hosts.hermes.statedb import Row
 from threadline.turns import Turn
 
 from .hostlog import Agent, HostDb, answer, call, result, user
@@ -142,3 +143,169 @@ def test_inherit_what_a_branch_copied(agent: Agent, recorder: Recorder, memory: 
     assert own(memory, "b") == [("Question 1", "Well")]
     assert seen(memory, "b") == [("Question 0", "Well"), ("Question 1", "Well"), ("Question 1", "Well")]
     settled(recorder)
+
+
+def test_recognise_messages_that_the_host_made_into_one(agent: Agent, recorder: Recorder, memory: Memory) -> None:
+    agent.add(user("Look at the docs"))
+    agent.say("And at the tests", "Both are fine")
+    agent.say("Go", "Gone")
+    recorder.turn("a", "Go", "Gone")
+    agent.retry_in_gateway()
+    agent.say("Go", "Gone again")
+    recorder.turn("a", "Go", "Gone again")
+    assert own(memory) == [
+        ("Look at the docs",),
+        ("And at the tests", "Both are fine"),
+        ("Go", "Gone"),
+        ("Go", "Gone again"),
+    ]
+    settled(recorder)
+
+
+def test_keep_both_attempts_of_a_retry(agent: Agent, recorder: Recorder, memory: Memory) -> None:
+    agent.say("Go", "Gone")
+    recorder.turn("a", "Go", "Gone")
+    agent.add(user(agent.retry()), answer("Gone again"))
+    recorder.turn("a", "Go", "Gone again")
+    assert own(memory) == [("Go", "Gone"), ("Go", "Gone again")]
+    settled(recorder)
+
+
+def test_take_an_unfinished_turn_of_another_process_when_it_is_old(
+    agent: Agent, hermes: Path, memory: Memory, db: HostDb
+) -> None:
+    now = db.now
+    agent.add(user("Look at the tests"), call("1"))
+    recorder = Recorder(memory, hermes, clock=lambda: now + 30)
+    assert not recorder.reconcile().changed
+    later = Recorder(memory, hermes, clock=lambda: now + 90)
+    assert later.reconcile().added == [("a", 1)]
+    agent.add(result("1", "tests.py"), answer("There is one"))
+    recorder.turn("a", "Look at the tests", "There is one")
+    assert own(memory) == [("Look at the tests", '[calls shell {"command": "ls"}]'), ("tests.py", "There is one")]
+    settled(later)
+
+
+def test_look_again_at_an_unfinished_turn_by_itself(agent: Agent, hermes: Path, memory: Memory, db: HostDb) -> None:
+    agent.add(user("Look at the tests"))
+    now = [db.now + 30]
+    recorder = Recorder(memory, hermes, clock=lambda: now[0])
+    recorder.reconcile()
+    Agent(db, "b").say("Hello", "Good morning")
+    now[0] += 60
+    recorder.turn("b", "Hello", "Good morning")
+    assert own(memory) == [("Look at the tests",)]
+
+
+def test_take_an_unfinished_turn_at_once_where_it_is_over(
+    agent: Agent, hermes: Path, memory: Memory, db: HostDb
+) -> None:
+    agent.add(user("Look at the tests"))
+    now = db.now
+    recorder = Recorder(memory, hermes, clock=lambda: now)
+    assert "going on" in recorder.catch_up("a").skipped.get("a", "going on")
+    assert recorder.catch_up("a", over=True).added == [("a", 1)]
+
+
+def test_put_what_was_overheard_before_the_turn_that_follows(agent: Agent, recorder: Recorder, memory: Memory) -> None:
+    agent.add({**user("[Ada|7]\nLunch at noon?"), "observed": True}, {**user("[Bob|8]\nYes"), "observed": True})
+    assert not recorder.reconcile().changed
+    agent.say("Book a table", "Done")
+    recorder.turn("a", "Book a table", "Done")
+    (turn,) = memory.find_session("a").turns()
+    assert [(message.speaker, message.text) for message in turn.messages] == [
+        ("Ada", "Lunch at noon?"),
+        ("Bob", "Yes"),
+        (None, "Book a table"),
+        (None, "Done"),
+    ]
+    settled(recorder)
+
+
+def test_leave_out_what_was_not_said_with_the_user(db: HostDb, recorder: Recorder, memory: Memory) -> None:
+    Agent(db, "a").say("Hello", "Good morning")
+    db.create_session("child", "cli", "a", _delegate_from="a")
+    Agent(db, "child").say("Count the files", "Twelve")
+    db.create_session("unmarked", "cli", "a")
+    Agent(db, "unmarked").say("Count the files", "Twelve")
+    Agent(db, "job", "cron").say("[IMPORTANT: You are running as a scheduled cron job.]", "Nothing new")
+    skipped = recorder.reconcile().skipped
+    assert skipped.keys() == {"child", "unmarked", "job"}
+    assert [session.id for session in memory.sessions()] == ["a"]
+
+
+def test_take_back_in_a_branch_what_it_inherited(agent: Agent, recorder: Recorder, memory: Memory) -> None:
+    agent.say("Question 0", "Well")
+    agent.say("Question 1", "Well")
+    branch = agent.branch("b")
+    recorder.session("b")
+    branch.undo(1)
+    branch.say("Question 1", "Not so well")
+    recorder.turn("b", "Question 1", "Not so well")
+    assert seen(memory, "b") == [("Question 0", "Well"), ("Question 1", "Not so well")]
+    assert seen(memory) == [("Question 0", "Well"), ("Question 1", "Well")]
+    settled(recorder)
+
+
+def test_forgotten_turns_do_not_come_back(agent: Agent, recorder: Recorder, memory: Memory) -> None:
+    agent.say("Question 0", "Well")
+    agent.say("Question 1", "Well")
+    recorder.reconcile()
+    memory.forget(session="a", turn=1)
+    settled(recorder)
+    memory.forget(session="a")
+    assert not recorder.reconcile().changed
+
+
+def test_recognise_what_was_recorded_while_the_log_was_away(
+    agent: Agent, hermes: Path, tmp_path: Path, memory: Memory
+) -> None:
+    blind = Recorder(memory, tmp_path / "nowhere")
+    for reply in ("Gone", "Gone again"):
+        agent.add(user("Go"))
+        agent.add(answer(reply))
+        blind.turn("a", "Go", reply + "\n\n(by a plug-in)")
+    agent.add(user("Go"))
+    agent.say("Stop", "Stopped")
+    recorder = Recorder(memory, hermes)
+    recorder.turn("a", "Stop", "Stopped")
+    assert [texts[0] for texts in own(memory)] == ["Go", "Go", "Go", "Stop"]
+    settled(recorder)
+
+
+def test_read_a_secret_as_the_journal_holds_it(agent: Agent, hermes: Path, open_memory: OpenMemory) -> None:
+    memory = open_memory(redact=True)
+    agent.say("My password is hunter2hunter2", "I will not tell")
+    blind = Recorder(memory, hermes.parent / "nowhere")
+    blind.turn("a", "My password is hunter2hunter2", "I will not tell")
+    recorder = Recorder(memory, hermes)
+    settled(recorder)
+    assert "hunter2" not in repr(memory.find_session("a").turns())
+
+
+def test_know_the_captions_of_pictures(agent: Agent, recorder: Recorder, memory: Memory) -> None:
+    picture = {"type": "image_url", "image_url": {"url": "data:..."}, "caption": "a cat on a roof"}
+    agent.add({"role": "user", "content": [{"type": "text", "text": "What is it?"}, picture]}, answer("A cat"))
+    recorder.turn("a", "[1 image] What is it?", "A cat", agent.live)
+    assert own(memory) == [("What is it?\n[image: a cat on a roof]", "A cat")]
+    settled(recorder)
+
+
+def test_follow_a_long_session_row_by_row(agent: Agent, recorder: Recorder, memory: Memory) -> None:
+    """A turn costs no more at the end of a session than at its beginning: nothing of it is read again."""
+    recorder.turn("a", "Hello", "Good morning")
+    for number in range(30):
+        agent.say(f"Question {number}", "Well")
+        recorder.turn("a", f"Question {number}", "Well")
+    read: list[int] = []
+    rows = recorder._db.rows
+
+    def counted(session: str, after: int = 0) -> list[Row] | None:
+        found = rows(session, after)
+        read.append(len(found or ()))
+        return found
+
+    recorder._db.rows = counted  # type: ignore[method-assign]
+    agent.say("And now?", "Now we work")
+    recorder.turn("a", "And now?", "Now we work")
+    assert read == [2]

@@ -28,10 +28,12 @@ class Held:
 
     Attributes:
         rests: the later parts, in the order in which they were recorded.
+        merged: turns before it that had no answer: the host has made their messages and its own into one.
     """
 
     turn: Turn
     rests: list[Turn] = field(default_factory=list)
+    merged: list[Held] = field(default_factory=list)
 
     @cached_property
     def user(self) -> str:
@@ -46,12 +48,12 @@ class Held:
     @property
     def parts(self) -> list[Turn]:
         """All turns of the journal that it is made of."""
-        return [self.turn, *self.rests]
+        return [*(part for one in self.merged for part in one.parts), self.turn, *self.rests]
 
     @property
     def messages(self) -> list[Message]:
         """Everything that was said and done in it."""
-        return [message for part in self.parts for message in part.messages]
+        return [message for part in (self.turn, *self.rests) for message in part.messages]
 
     @property
     def answer(self) -> str:
@@ -71,8 +73,8 @@ class Held:
 
     def missing(self, turn: HostTurn) -> list[Message]:
         """What the log has of the turn and the journal has not."""
-        listed = turn.messages()
-        if not self.from_log or len(listed) <= 0:
+        listed = [one for one in turn.messages() if not self.merged or one.role not in ("user", "system")]
+        if not self.from_log:
             return []
         there = Counter(_faces(self.messages))
         if not turn.genuine and _faces(listed)[: there.total()] != _faces(self.messages):
@@ -111,6 +113,7 @@ def align(session: str, log: Sequence[HostTurn], journal: Sequence[Held]) -> dic
     matching = _Matching(session, journal)
     for same in (_same_time, matching.same_key, _same_words, _same_beginning, _same_question):
         matching.settle(log, same)
+    matching.settle_merged(log, journal)
     return matching.matched
 
 
@@ -132,9 +135,32 @@ class _Matching:
                 self._free[turn.user].remove(found)
                 self.matched[id(turn)] = found
 
+    def settle_merged(self, log: Sequence[HostTurn], journal: Sequence[Held]) -> None:
+        """Match messages that the host has made into one, as it does where the first of them had no answer."""
+        free = {id(one) for waiting in self._free.values() for one in waiting}
+        places = {one.turn.occurred_at: place for place, one in enumerate(journal) if one.from_log and id(one) in free}
+        for turn in log:
+            place = places.get(turn.occurred_at) if id(turn) not in self.matched and turn.occurred_at else None
+            run = _merged_into(turn, journal[place:]) if place is not None and turn.genuine else []
+            if run and all(id(one) in free for one in run):
+                self.matched[id(turn)] = Held(run[-1].turn, run[-1].rests, run[:-1])
+                free -= {id(one) for one in run}
+
     def same_key(self, turn: HostTurn, one: Held) -> bool:
         """The same key, and nothing that speaks against it."""
         return _may_be(turn, one) and one.turn.host_key == turn.key(self._session) and _fit(turn, one)
+
+
+def _merged_into(turn: HostTurn, journal: Sequence[Held]) -> list[Held]:
+    """The turns, from the first on, whose messages make up a message of the log; none where they do not."""
+    rest = turn.user
+    for count, one in enumerate(journal, 1):
+        if not one.user or not rest.startswith(one.user):
+            break
+        rest = rest[len(one.user) :].strip()
+        if not rest:
+            return list(journal[:count])
+    return []
 
 
 def _same_time(turn: HostTurn, one: Held) -> bool:

@@ -24,6 +24,8 @@ from threadline.turns import Message
 _STEP = 3e-6
 #: How far back a copy is looked for that a compression changed on its way.
 _WINDOW = 400
+#: How far from the end of what was there the last copy may be, in lines.
+_NEAR = 8
 #: Copies follow each other within milliseconds; whoever speaks next takes longer than this, in seconds.
 _PAUSE = 1.0
 #: What an answer ends with that the host will have the model go on with.
@@ -248,6 +250,7 @@ class HostLog:
         """Take the copies at the beginning for what they are. How many there are is returned."""
         live = parent.live(before)
         count = _block_at_start(lines, live) or _copies_at_start(lines, live)
+        count = count or _own_begins(lines, _end_of_appended_block(lines, live), live)
         self.inherited = lines[:count]
         for line in self.inherited:
             line.inherited = True
@@ -330,7 +333,8 @@ def _mark_chains(lines: Sequence[Line]) -> None:
 
 
 def _face(row: Row) -> tuple[object, ...]:
-    return row.role, row.content, row.tool_call_id, row.timestamp
+    """What a copy keeps of a row that has its own time. Its text may be stripped, or merged with its neighbour's."""
+    return row.role, row.timestamp
 
 
 def _block_end(lines: Sequence[Line], start: int, seen: set[tuple[object, ...]]) -> int:
@@ -350,12 +354,20 @@ def _block_end(lines: Sequence[Line], start: int, seen: set[tuple[object, ...]])
 
 
 def _block_at_start(lines: Sequence[Line], live: Sequence[Line]) -> int:
-    """Where a session begins with what a compression left: how many rows that is."""
+    """Where a session begins with what a compression left, written in one transaction: how many rows that is."""
+    faces = {_face(line.row) for line in live}
     end = 0
-    while end < len(lines) and (lines[end].chained or lines[end].kind == "summary"):
+    while end < len(lines) and (
+        lines[end].chained
+        or lines[end].kind == "summary"
+        or (lines[end].row.timestamp and _face(lines[end].row) in faces)
+    ):
         end += 1
-    if not any(line.kind == "summary" for line in lines[:end]):
-        end = _end_of_appended_block(lines, live)
+    at_once = any(line.chained or _face(line.row) in faces for line in lines[:end])
+    return _own_begins(lines, end, live) if at_once else 0
+
+
+def _own_begins(lines: Sequence[Line], end: int, live: Sequence[Line]) -> int:
     return end - len(_match_block(lines[:end], [line for line in live if not line.undone])) if end else 0
 
 
@@ -464,22 +476,24 @@ def _match_head(head: Sequence[Line], live: Sequence[Line]) -> None:
 
 
 def _best_split(tail: Sequence[Line], live: Sequence[Line]) -> int:
-    """How many lines at the end of a block were not in the log before: the fewest with which the others fit best."""
-    if not live:
-        return len(tail)
-    best, least = 0, None
-    for new in range(len(tail) + 1):
+    """How many lines at the end of a block were not in the log before: the fewest with which the others fit best.
+
+    The last copy is of the last line there was. Only where no line is, it may be of one shortly before: after a retry,
+    the log has lines that the host's model had no more.
+    """
+    unlike = {
+        new: len(tail) - new - _link(tail[: len(tail) - new], live, dry=True)
+        for new in range(len(tail))
+        if live and _place(tail[len(tail) - new - 1], live, len(live) - 1, 1) is not None
+    }
+    if unlike:
+        return min(unlike, key=lambda new: (unlike[new], new))
+    for new in range(len(tail) - 1):
         copies = tail[: len(tail) - new]
-        if copies and _place(copies[-1], live, len(live) - 1, 4) is None:
-            continue
-        unlike = len(copies) - _link(copies, live, dry=True)
-        if not copies and tail and least is not None:
-            break
-        if least is None or unlike < least:
-            best, least = new, unlike
-        if not unlike:
-            break
-    return best
+        near = _place(copies[-1], live, len(live) - 1, _NEAR) is not None
+        if near and _link(copies, live, dry=True) == len(copies):
+            return new
+    return len(tail)
 
 
 def _link(copies: Sequence[Line], live: Sequence[Line], dry: bool = False) -> int:

@@ -438,12 +438,10 @@ class Recorder:
         if host is None:
             return False
         turns = self._added(session_id, host)
-        if turns is None:
+        target = _target(turns, told, {}) if turns is not None else None
+        if turns is None or target is None:  # it may be handed over late: then it is further back
             return self._catch_up(session_id, self._run(), told=told)
         watch = self._watches[session_id]
-        target = _target(turns, told, {})
-        if target is None:
-            return False
         writing = _Writing(self._open(session_id, self._run()), Reconciled(), None, self._metadata, self._named)
         for turn in turns[: turns.index(target) + 1]:
             watch.last = writing.bring(turn, watch.last if turn is turns[0] else None, told if turn is target else None)
