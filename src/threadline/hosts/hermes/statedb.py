@@ -2,12 +2,16 @@
 
 The host's versions add columns and tables as they go, so a column that is missing is read as what it stands for there.
 `api_content` is never read: recalled memory is in it.
+
+It is read with Python's own `sqlite3`, which the host uses, and not with the SQLite of the rest of Threadline: two
+copies of SQLite in one process undo each other's locks on a file (https://www.sqlite.org/howtocorrupt.html, 2.2.1).
 """
 
 from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,10 +20,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import apsw
-
-#: How long a read waits for the host, in milliseconds. In WAL mode it never has to.
-BUSY_MS = 250
+#: How long a read waits for the host, in seconds. In WAL mode it never has to.
+BUSY_SECONDS = 0.25
 
 _COLUMNS = "SELECT name FROM pragma_table_info(?)"
 _STRINGS = {"id", "source", "parent_session_id", "end_reason", "model_config", "title", "user_id", "chat_id"}
@@ -109,7 +111,7 @@ class StateDb:
         self.path = hermes_home / "state.db"
         self.problem: str | None = None
         self._lock = threading.Lock()
-        self._connection: apsw.Connection | None = None
+        self._connection: sqlite3.Connection | None = None
         self._opened: tuple[int, int] | None = None
         self._selects: dict[str, str] = {}
 
@@ -152,26 +154,26 @@ class StateDb:
         return found
 
     @contextmanager
-    def _reading(self) -> Iterator[apsw.Connection | None]:
+    def _reading(self) -> Iterator[sqlite3.Connection | None]:
         """The connection, or None; what SQLite says against it becomes `problem`."""
         try:
             connection = self._connect()
-        except (apsw.Error, OSError) as error:
+        except (sqlite3.Error, OSError) as error:
             self._fail(error)
             connection = None
         try:
             yield connection
-        except (apsw.Error, OSError) as error:
+        except (sqlite3.Error, OSError) as error:
             self._fail(error)
 
-    def _fail(self, error: apsw.Error | OSError) -> None:
+    def _fail(self, error: sqlite3.Error | OSError) -> None:
         self._drop()
         if isinstance(error, OSError):
             self.problem = f"{self.path} cannot be looked at ({error.strerror}); check who may read it."
         else:
             self.problem = _advice(error, self.path)
 
-    def _connect(self) -> apsw.Connection | None:
+    def _connect(self) -> sqlite3.Connection | None:
         try:
             status = self.path.stat()
         except FileNotFoundError:
@@ -189,21 +191,21 @@ class StateDb:
         self.problem = None if self._selects else _foreign(self.path)
         return self._connection
 
-    def _open(self) -> apsw.Connection:
+    def _open(self) -> sqlite3.Connection:
         name = quote(str(self.path.absolute()))
         try:
             connection = self._attach(f"file:{name}?mode=ro")
-        except apsw.CantOpenError:
+        except sqlite3.OperationalError:
             # On a disk that is read only, SQLite cannot make the file by which readers and writers agree.
             if os.access(self.path.parent, os.W_OK):
                 raise
             connection = self._attach(f"file:{name}?mode=ro&immutable=1")
         return connection
 
-    def _attach(self, uri: str) -> apsw.Connection:
-        connection = apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
+    def _attach(self, uri: str) -> sqlite3.Connection:
+        connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        connection.text_factory = _lenient
         try:
-            connection.set_busy_timeout(BUSY_MS)
             self._selects = _selects(connection)
         except BaseException:
             connection.close()
@@ -216,7 +218,7 @@ class StateDb:
         self._connection, self._opened = None, None
 
 
-def _selects(connection: apsw.Connection) -> dict[str, str]:
+def _selects(connection: sqlite3.Connection) -> dict[str, str]:
     """Table -> the beginning of a query of it, in which what it lacks is filled in; of tables that can be used."""
     selects = {}
     for table, columns, key in (("sessions", _SESSION, "id"), ("messages", _MESSAGE, "session_id")):
@@ -295,16 +297,20 @@ def _foreign(path: Path) -> str:
     )
 
 
-def _advice(error: apsw.Error, path: Path) -> str:
-    match error:
-        case apsw.BusyError() | apsw.LockedError():
+def _lenient(text: bytes) -> str:
+    return text.decode("utf-8", "replace")
+
+
+def _advice(error: sqlite3.Error, path: Path) -> str:
+    match getattr(error, "sqlite_errorcode", 0) & 0xFF:  # the kind of an error; the rest says more closely which
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return f"{path} is locked by another process just now; it is read again at the next turn."
-        case apsw.CorruptError() | apsw.NotADBError() | apsw.FormatError():
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_FORMAT:
             return (
                 f"{path} is damaged ({error}), so nothing can be caught up from it; start `hermes` once, which repairs "
-                "it, or restore it with `hermes backup`."
+                "it, or restore it from a backup that `hermes backup` made."
             )
-        case apsw.CantOpenError() | apsw.PermissionsError() | apsw.AuthError():
+        case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
             return f"{path} cannot be opened ({error}); check that this user may read it and its folder."
         case _:
             return f"{path} cannot be read ({error}); `threadline hermes doctor` looks at it again."
