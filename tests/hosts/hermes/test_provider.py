@@ -332,6 +332,7 @@ def test_answer_within_the_deadline_with_what_was_queued_before(home: Path) -> N
     with begin(home, "s1", pool=pool) as provider:
         provider.sync_turn("the heron nests in Faro", "noted", session_id="old")
         provider.memory().flush()
+        settled(provider, "s1")
         _until(lambda: pool.recalls == 1)  # the embedder is loaded while the user still types
         provider.queue_prefetch("heron", session_id="s1")
         slots = provider.memory()._context.prefetcher._slots
