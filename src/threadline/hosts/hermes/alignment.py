@@ -73,9 +73,9 @@ class Held:
 
     def missing(self, turn: HostTurn) -> list[Message]:
         """What the log has of the turn and the journal has not."""
-        listed = [one for one in turn.messages() if not self.merged or one.role not in ("user", "system")]
-        if not self.from_log:
+        if not self.from_log or turn.refs <= {message.ref for message in self.messages}:
             return []
+        listed = [one for one in turn.messages() if not self.merged or one.role not in ("user", "system")]
         there = Counter(_faces(self.messages))
         if not turn.genuine and _faces(listed)[: there.total()] != _faces(self.messages):
             return []  # written anew by a compression, which shortens results of tools

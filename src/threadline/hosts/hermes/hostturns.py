@@ -37,7 +37,7 @@ class Line:
     """A row, as it is compared.
 
     Attributes:
-        text: canonical; of a user's row only what the user said.
+        plain: its text; of a user's row only what the user said.
         origin: for a copy, the line that it is a copy of.
         turn: the turn that the line belongs to.
         undone: it was taken back: the line itself, or the last of its copies.
@@ -48,7 +48,7 @@ class Line:
 
     row: Row
     kind: texts.Kind
-    text: str
+    plain: str
     calls: frozenset[str]
     chained: bool = False
     inherited: bool = False
@@ -56,6 +56,7 @@ class Line:
     origin: Line | None = None
     turn: HostTurn | None = None
     undone: bool = False
+    canonical: str | None = None
 
     @classmethod
     def of(cls, row: Row) -> Line:
@@ -69,7 +70,14 @@ class Line:
             if row.role == "assistant" and texts.is_summary(plain):
                 kind, text = "summary", texts.within_summary(plain)
         calls = texts.call_ids(row.tool_calls) if row.role == "assistant" else frozenset()
-        return cls(row, kind, texts.canonical(text), calls, undone=row.undone)
+        return cls(row, kind, text.strip(), calls, undone=row.undone)
+
+    @property
+    def text(self) -> str:
+        """Its text, canonical. Made when it is asked for: most lines are never compared."""
+        if self.canonical is None:
+            self.canonical = texts.canonical(self.plain)
+        return self.canonical
 
     @property
     def source(self) -> Line:
@@ -145,7 +153,7 @@ class HostTurn:
         line = self.lines[-1]
         return (
             line.row.role == "assistant"
-            and bool(line.text)
+            and bool(line.plain)
             and not line.calls
             and not texts.calls_of(line.row.tool_calls)
             and line.row.finish_reason not in _UNFINISHED
@@ -156,6 +164,11 @@ class HostTurn:
         """What the agent said last, canonical."""
         said = (message.text for message in reversed(self.messages()) if message.role == "assistant")
         return texts.canonical(next(said, ""))
+
+    @property
+    def refs(self) -> set[str]:
+        """The rows that it is made of."""
+        return {str(line.row.id) for line in (*self.overheard, *self.lines) if not line.undone or self.undone}
 
     def messages(self) -> list[Message]:
         """What was said and done, in order; what was overheard before it comes first."""
@@ -297,9 +310,7 @@ class HostLog:
         if line.row.observed:
             self._overheard.append(line)
             return None
-        if not line.text:
-            return None
-        return self._begin(line, line.text)
+        return self._begin(line, line.text) if line.plain else None
 
     def _begin(self, line: Line, user: str) -> HostTurn:
         self._said[user] += 1
@@ -314,7 +325,7 @@ class HostLog:
         if line.kind != "said":
             return None
         if not self.turns or (self.turns[-1].undone and not line.undone):
-            return self._begin(line, "") if line.text or line.calls else None
+            return self._begin(line, "") if line.plain or line.calls else None
         line.turn = self.turns[-1]
         self.turns[-1].lines.append(line)
         return self.turns[-1]
@@ -388,49 +399,47 @@ def _found(line: Line, live: Sequence[Line]) -> bool:
 
 def _copies_at_start(lines: Sequence[Line], live: Sequence[Line]) -> int:
     """How many rows at the beginning of a branch are copies of what its parent's model had."""
-    kept = [line for line in live if not line.undone]
-    count = _common(lines, kept)
-    if count == len(kept) and len(live) > len(kept):
-        # What was undone in the parent only after the branch is in the branch. What was undone before is not, but may
-        # have been said again there: then there was a pause before it.
-        whole = _common(lines, live)
-        if whole == len(live) and not _pause(lines, count, whole):
-            count, kept = whole, list(live)
-    if count < len(kept) and count < len(lines):
-        return _copies_with_gaps(lines, kept)
-    for line, origin in zip(lines[:count], kept, strict=False):
+    origins = _origins(lines, [line for line in live if not line.undone])
+    if any(line.undone for line in live):
+        # What was undone in the parent only after the branch is in the branch, up to the end. What was undone before is
+        # not, but may have been said again there: then there was a pause before it.
+        whole = _origins(lines, live)
+        ends = len(whole) == len(lines) or (bool(whole) and whole[-1] is live[-1])
+        if len(whole) > len(origins) and ends and not _pause(lines, len(origins), len(whole)):
+            origins = whole
+    for line, origin in zip(lines, origins, strict=False):
         line.origin = origin
-    return count
+    return len(origins)
 
 
-def _common(lines: Sequence[Line], others: Sequence[Line]) -> int:
-    count = 0
-    for line, other in zip(lines, others, strict=False):
-        if not line.is_like(other):
+def _origins(lines: Sequence[Line], live: Sequence[Line]) -> list[Line | None]:
+    """What the rows at the beginning are copies of, as far as they are any.
+
+    The log may have more than the parent's model had (after a retry), and several messages may have become one.
+    """
+    at = 0
+    found: list[Line | None] = []
+    skipped = 0
+    for line in lines:
+        if line.kind in ("summary", "nudge") or not (line.plain or line.calls):
+            skipped += 1  # it is a copy if one follows it, or if it is where it was
+            if at < len(live) and line.is_like(live[at]):
+                found += [None] * (skipped - 1) + [live[at]]
+                at, skipped = at + 1, 0
+            continue
+        place = next((place for place in range(at, min(len(live), at + _WINDOW)) if line.is_like(live[place])), None)
+        if place is None:
+            place = _merged_forward(line, live, at)
+        if place is None:
             break
-        count += 1
-    return count
+        found += [None] * skipped + [live[place]]
+        at, skipped = place + 1, 0
+    return found
 
 
 def _pause(lines: Sequence[Line], first: int, end: int) -> bool:
     times = [line.row.timestamp for line in lines[max(0, first - 1) : end]]
     return any(later - earlier > _PAUSE for earlier, later in pairwise(times))
-
-
-def _copies_with_gaps(lines: Sequence[Line], live: Sequence[Line]) -> int:
-    """The same where the log has more than the parent's model had (after a retry), or the copies were changed."""
-    at = count = 0
-    for index, line in enumerate(lines):
-        if line.kind in ("summary", "nudge") or not (line.text or line.calls):
-            count = index + 1
-            continue
-        found = next((place for place in range(at, min(len(live), at + _WINDOW)) if line.is_like(live[place])), None)
-        merged = None if found is not None else _merged_forward(line, live, at)
-        if found is None and merged is None:
-            break
-        place = found if found is not None else merged or 0
-        line.origin, at, count = live[place], place + 1, index + 1
-    return count
 
 
 def _merged_forward(line: Line, live: Sequence[Line], at: int) -> int | None:
