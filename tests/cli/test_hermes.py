@@ -118,6 +118,8 @@ def test_a_migration_says_what_became_of_each_setting(run: Run, hermes: Path) ->
     assert not (hermes / "config.yaml").exists(), "the provider is switched with --install only"
     both = run("hermes", "migrate", "--install").stdout
     assert "memory.provider: threadline" in both
+    last = [line for line in both.splitlines() if line.startswith("  * ")][-1]
+    assert "config.yaml" in last, "it names a provider that has its settings already"
     assert json.loads((hermes / "threadline" / "config.json").read_text("utf-8"))["bank_id"] == "work"
     assert "nothing to change" in run("hermes", "migrate", "--install").stdout
 

@@ -114,7 +114,9 @@ def migrate(ctx: click.Context, hermes_home: str | None, dry_run: bool, installi
     steps = plan_migration(places, migration)
     imported = None
     if installing:
-        steps = [*plan_install(places, with_settings=False), *steps]
+        installing_it = plan_install(places, with_settings=False)
+        activating = [step for step in installing_it if step.path == places.config]  # last: it finds all the rest
+        steps = [*(step for step in installing_it if step not in activating), *steps, *activating]
         imported = try_import()
     if not dry_run:
         carry_out(steps)
