@@ -173,7 +173,7 @@ def repaired(messages: list[Said]) -> list[Said]:
         both = merged and message["role"] == "user" == merged[-1]["role"]
         if both and isinstance(message["content"], str) and isinstance(merged[-1]["content"], str):
             merged[-1]["content"] += "\n\n" + message["content"]
-            merged[-1]["message_id"] = f"{merged[-1].get('message_id')} {message.get('message_id')}"
+            merged[-1]["message_id"] = " ".join(filter(None, (one.get("message_id") for one in (merged[-1], message))))
         else:
             merged.append(message)
     return merged

@@ -161,7 +161,8 @@ class Host(RuleBasedStateMachine):
         if len(agent.live) > head + tail:
             agent.compress_in_place(head, tail, merge=merge, todo=todo)
 
-    @rule(data=st.data(), text=TEXTS, reply=TEXTS, sync=SYNC, tail=st.integers(1, 5))
+    # The host keeps at least the last message that was in the log beside the new one, and mostly many more.
+    @rule(data=st.data(), text=TEXTS, reply=TEXTS, sync=SYNC, tail=st.integers(2, 5))
     def compress_before_a_turn(self, data: st.DataObject, text: str, reply: str, sync: str, tail: int) -> None:
         agent = self.agent(data)
         if len(agent.live) > tail:

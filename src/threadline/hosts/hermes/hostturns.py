@@ -21,7 +21,7 @@ from threadline.hosts.hermes.statedb import Row
 from threadline.turns import Message
 
 #: Rows of one transaction that have no time of their own are a microsecond apart; no two appended ones ever are.
-_STEP = 3e-6
+_STEP = 1.5e-6
 #: How far back a copy is looked for that a compression changed on its way.
 _WINDOW = 400
 #: How far from the end of what was there the last copy may be, in lines.
@@ -217,6 +217,7 @@ class HostLog:
         self.last_row = rows[-1].id if rows else 0
         lines = [Line.of(row) for row in rows]
         _mark_chains(lines)
+        self._faces = set(parent._faces) if parent is not None else set()
         own = self._inherit(lines, parent, rows[0].id) if rows and parent is not None else 0
         self._read(lines[own:])
 
@@ -251,7 +252,7 @@ class HostLog:
 
     def _shorten(self) -> None:
         self.turns = self.turns[-1:]
-        self._lives, self.inherited = [[]], []
+        self._lives, self.inherited, self._faces = [[]], [], set()
 
     def times_said(self, user: str) -> int:
         """How often the user said something in this session."""
@@ -262,11 +263,12 @@ class HostLog:
     def _inherit(self, lines: list[Line], parent: HostLog, before: int) -> int:
         """Take the copies at the beginning for what they are. How many there are is returned."""
         live = parent.live(before)
-        count = _block_at_start(lines, live) or _copies_at_start(lines, live)
+        count = _block_at_start(lines, live, self._faces) or _copies_at_start(lines, live)
         count = count or _own_begins(lines, _end_of_appended_block(lines, live), live)
         self.inherited = lines[:count]
         for line in self.inherited:
             line.inherited = True
+            self._faces.add(_face(line.row))
         self._lives[-1].extend(self.inherited)
         return count
 
@@ -274,14 +276,14 @@ class HostLog:
 
     def _read(self, lines: list[Line]) -> None:
         at = 0
-        seen: set[tuple[object, ...]] = set()
         while at < len(lines):
-            end = _block_end(lines, at, seen)
+            end = _block_end(lines, at, self._faces)
             if end > at:
                 self._compressed(lines[at:end])
+                self._faces |= {_face(line.row) for line in lines[at:end]}
                 at = end
                 continue
-            seen.add(_face(lines[at].row))
+            self._faces.add(_face(lines[at].row))
             self._append(lines[at])
             at += 1
 
@@ -337,10 +339,18 @@ class HostLog:
 
 
 def _mark_chains(lines: Sequence[Line]) -> None:
-    """Find what was written in one transaction: only there are times a microsecond apart."""
-    for before, line in pairwise(lines):
-        if 0 < line.row.timestamp - before.row.timestamp <= _STEP:
-            before.chained = line.chained = True
+    """Find what was written in one transaction: only there are times microseconds apart, a microsecond for each row.
+
+    Rows that had a time already keep it, so they may stand between two such, with times of long before.
+    """
+    latest = 0
+    for at in range(1, len(lines)):
+        apart = lines[at].row.timestamp - lines[latest].row.timestamp
+        if 0 < apart <= _STEP * (at - latest):
+            for line in lines[latest : at + 1]:
+                line.chained = True
+        if apart > 0:
+            latest = at
 
 
 def _face(row: Row) -> tuple[object, ...]:
@@ -364,9 +374,8 @@ def _block_end(lines: Sequence[Line], start: int, seen: set[tuple[object, ...]])
     return end if compressed else start
 
 
-def _block_at_start(lines: Sequence[Line], live: Sequence[Line]) -> int:
+def _block_at_start(lines: Sequence[Line], live: Sequence[Line], faces: set[tuple[object, ...]]) -> int:
     """Where a session begins with what a compression left, written in one transaction: how many rows that is."""
-    faces = {_face(line.row) for line in live}
     end = 0
     while end < len(lines) and (
         lines[end].chained

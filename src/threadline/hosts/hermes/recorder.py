@@ -287,7 +287,7 @@ class Recorder:
             return True
 
     def _worth_opening(self, log: HostLog, host: HostSession, over: bool, told: _Told | None) -> bool:
-        if told is not None:
+        if told is not None or any(line.undone for line in log.inherited):
             return True
         ready = [turn for turn in log.turns if not turn.undone and self._is_over(turn, log, host, over)]
         if log.turns and not ready:
@@ -348,15 +348,26 @@ class Recorder:
         wanted = {(turn.user, turn.occurred_at) for turn in undone}
         seen = session.history()
         gone = [turn for turn in seen if (Held(turn).user, turn.occurred_at) in wanted]
-        if not gone:
-            return
-        if seen[-len(gone) :] == gone:
+        for turn in [turn for turn in gone if self._continues(session.id, turn.session, run)]:
+            run.result.retracted += self._memory.find_session(turn.session).take_back(turn.number)
+            seen.remove(turn)
+            gone.remove(turn)
+        if gone and seen[-len(gone) :] == gone:
             run.result.retracted += session.rewind(len(gone))
-            return
-        run.result.skipped[session.id] = (
-            f"{len(gone)} turns that it inherited were undone in it, but it has said more since; "
-            "`threadline forget` takes them out for good"
-        )
+        elif gone:
+            run.result.skipped[session.id] = (
+                f"{len(gone)} turns that it inherited were undone in it, but it has said more since; "
+                "`threadline forget` takes them out for good"
+            )
+
+    def _continues(self, session_id: str, ancestor: str, run: _Run) -> bool:
+        """Whether it is the same conversation as an ancestor of it, so that what is undone in it is undone there."""
+        while session_id != ancestor:
+            _, lineage, _ = run.logs.get(session_id, (None, None, None))
+            if lineage is None or lineage.kind != "continuation":
+                return False
+            session_id = lineage.parent
+        return True
 
     # What the log says
 
@@ -401,6 +412,8 @@ class Recorder:
         self._catch_up(lineage.parent, run, over=True)
         at_turn = self._fork_turn(lineage, log, run) if lineage.kind == "branch" else None
         try:
+            if self._known(lineage.parent) is None:
+                self._open(lineage.parent, run)  # nothing was said in it, but it has a parent itself
             session.descend(lineage.parent, lineage.kind, at_turn=at_turn)
         except InputError as error:
             run.result.skipped[session.id] = str(error)
