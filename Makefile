@@ -14,7 +14,7 @@ DATA ?= ../shared/data
 KILLS ?= 5000
 SEEDS ?= 20000
 
-.PHONY: help demo test lint format types unit crash simulate extras hindsight hermes faults bench bench-quality bench-peers tune docs lock clean
+.PHONY: help demo test lint format types unit crash simulate extras hindsight hermes recording faults bench bench-hermes bench-quality bench-peers tune docs lock clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,8 +79,24 @@ $(HERMES)/.ready: Makefile pyproject.toml
 hermes: $(READY) $(HERMES)/.ready ## Drive the real Hermes host through its own commands: terminal, one-shot, gateway, kills
 	@THREADLINE_HERMES_PYTHON=$(HERMES)/bin/python $(BIN)/pytest -m hermes tests/hosts/hermes
 
-faults: $(READY) $(HERMES)/.ready ## What each fault does to the provider bundled with hermes-agent, and to us; write docs/faults.md
-	@$(BIN)/python -m benchmarks.faults --hermes-python $(HERMES)/bin/python --write docs/faults.md
+recording: $(READY) $(HERMES)/.ready ## Take the picture of two conversations in the Hermes host; write docs/hermes.svg
+	@$(BIN)/python -m benchmarks.hermes.recording --hermes-python $(HERMES)/bin/python --write docs/hermes.svg
+
+# The host with the Hindsight client that Threadline needs; the one that hermes-agent pins for its own provider is older.
+$(HERMES)-hindsight/.ready: Makefile pyproject.toml
+	$(PYTHON) -m venv $(HERMES)-hindsight
+	$(HERMES)-hindsight/bin/python -m pip install --quiet --disable-pip-version-check hermes-agent==0.19.0
+	$(HERMES)-hindsight/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[hindsight]'
+	@touch $@
+
+faults: $(READY) $(HERMES)/.ready $(HERMES)-hindsight/.ready ## What each fault does to the provider bundled with hermes-agent, and to us; write docs/faults.md
+	@$(BIN)/python -m benchmarks.faults --hermes-python $(HERMES)/bin/python \
+	  --ours-python $(HERMES)-hindsight/bin/python --write docs/faults.md
+
+HISTORY ?= 10000
+bench-hermes: $(READY) $(HERMES)/.ready $(HERMES)-hindsight/.ready ## Time what a memory adds to a turn of the Hermes host; write docs/hermes-performance.md (HISTORY=turns)
+	@$(BIN)/python -m benchmarks.hermes --hermes-python $(HERMES)/bin/python \
+	  --ours-python $(HERMES)-hindsight/bin/python --history $(HISTORY) --write docs/hermes-performance.md
 
 bench: $(READY) ## Measure speed, memory and disk in 20 minutes or so; write docs/performance.md (SIZES="1000 10000": quicker, prints)
 	@$(BIN)/python -m benchmarks.speed $(if $(SIZES),--sizes $(SIZES))
@@ -118,4 +134,4 @@ lock: ## Lock the development dependencies anew
 	rm -rf .venv-lock
 
 clean: ## Remove what was made
-	rm -rf .venv .venv-lock $(HINDSIGHT) $(HERMES) $(EXTRAS) $(PEERS) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
+	rm -rf .venv .venv-lock $(HINDSIGHT) $(HERMES) $(HERMES)-hindsight $(EXTRAS) $(PEERS) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
