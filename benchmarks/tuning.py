@@ -32,10 +32,10 @@ from threadline.engine.recall.rank import Effort, Ranked
 
 Floats = npt.NDArray[np.float64]
 
-#: Which signals each kind of bank has.
+#: Which signals each kind of bank has. What a whole document says gains nothing beyond noise without late interaction.
 KINDS: dict[str, tuple[str, ...]] = {
     "words": ("words", "speaker", "near_words", "thread", "user", "agent", "length", "age", "time"),
-    "meaning": tuple(each.name for each in fields(Weights) if each.name != "tokens"),
+    "meaning": tuple(each.name for each in fields(Weights) if each.name not in {"tokens", "document"}),
     "tokens": tuple(each.name for each in fields(Weights)),
 }
 #: The signals that a confidence is made of.

@@ -34,9 +34,10 @@ def compute(
     visible: list[bool] | None = None,
 ) -> Signals:
     question = question or asked("What apple?", rows)
-    columns = [np.array(each, np.float64) for each in (words, meaning, [0.0] * len(rows))]
+    document = np.zeros(len(candidates))
+    words_, meaning_, time = (np.array(each, np.float64) for each in (words, meaning, [0.0] * len(rows)))
     seen = np.ones(len(rows), np.bool_) if visible is None else np.array(visible)
-    return signals(rows, np.array(candidates, np.int64), question, seen, *columns)
+    return signals(rows, np.array(candidates, np.int64), question, seen, words_, meaning_, time, document)
 
 
 def best_of(rows: Rows, message: int, scores: list[float]) -> float:

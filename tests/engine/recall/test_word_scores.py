@@ -10,7 +10,7 @@ from tests.engine.recall.rows import asked
 
 from threadline.engine.recall import words
 from threadline.engine.recall.catalogue import Catalogue
-from threadline.engine.recall.words import word_scores
+from threadline.engine.recall.words import document_scores, word_scores
 from threadline.engine.store.sqlite import SqliteStore
 
 
@@ -96,3 +96,46 @@ def test_leave_out_what_came_after_the_rows_were_read(store: SqliteStore) -> Non
     scores = word_scores(store.words, rows, asked("apple", rows), np.ones(30, np.bool_), None, 5)
     assert scores.shape == (30,)
     assert scores.all()
+
+
+def gathered(store: SqliteStore, text: str, hidden: Collection[int] = ()) -> list[float]:
+    """How much each memory's document says of what is asked, the memories in their order."""
+    rows = Catalogue(store, "", 0).rows()
+    seen = ~np.isin(rows.memories, list(hidden))
+    return list(document_scores(store.words, rows, asked(text, rows), seen, np.flatnonzero(seen)))
+
+
+@pytest.fixture
+def talks(tmp_path: Path) -> Iterator[SqliteStore]:
+    """Two documents: one tells of a harbour and, in another message, of a ferry; the other of ferries alone."""
+    opened = SqliteStore(tmp_path / "talks.db")
+    for document, *texts in (("a", "the harbour", "a ferry", "a ferry"), ("b", "ferries", "nothing")):
+        fill(opened, [Said(f"session:{document}", turn, text) for turn, text in enumerate(texts, 1)])
+    yield opened
+    opened.close()
+
+
+def test_gather_what_a_document_says_in_all_its_memories(talks: SqliteStore) -> None:
+    first, *_, other, last = gathered(talks, "Is there a ferry from the harbour?")
+    assert (first, last) == (1.0, other)
+    assert 0 < other < 0.5  # that more of them tell of a ferry makes it the less rare word
+    assert gathered(talks, "a ferry, ferries and a submarine") == [1.0] * 5  # what nobody says asks for nothing
+    assert gathered(talks, "a submarine") == [0.0] * 5
+
+
+def test_gather_nothing_hidden(talks: SqliteStore) -> None:
+    assert gathered(talks, "ferry harbour", hidden=[1])[0] == 1.0  # of a harbour nothing is seen: nobody says it
+    assert gathered(talks, "ferry harbour", hidden=[2, 3])[0] < 1.0
+    assert gathered(talks, "ferry harbour", hidden=range(1, 6)) == []
+
+
+def test_gather_no_word_that_many_hold(talks: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(words, "TELLING", 2)
+    assert gathered(talks, "ferry harbour") == [1.0, 1.0, 1.0, 0.0, 0.0]
+
+
+def test_gather_nothing_of_what_came_after_the_rows_were_read(talks: SqliteStore) -> None:
+    rows = Catalogue(talks, "", 0).rows()
+    fill(talks, [Said("session:c", 1, "a submarine")])
+    found = document_scores(talks.words, rows, asked("submarine", rows), np.ones(5, np.bool_), np.arange(5))
+    assert found.tolist() == [0.0] * 5

@@ -59,6 +59,19 @@ def test_score_as_a_share_of_what_the_query_weighs(store: SqliteStore, index: Wo
     assert index.search(["appl", "unknown"], [], None, 1).scores[0] < half  # what nobody said weighs the most
 
 
+def test_name_the_holders_of_rare_terms(store: SqliteStore, index: WordIndex) -> None:
+    keep(store, "a pear and an apple", "an apple", "a fig", "apples")
+    pear, fig = index.holders(["pear", "appl", "plum", "fig"], 2)
+    assert [pear.memories.tolist(), fig.memories.tolist()] == [[1], [3]]
+    assert pear.memories.dtype == np.int64
+    (apple,) = index.holders(["appl"], 3)
+    assert sorted(apple.memories.tolist()) == [1, 2, 4]
+    assert 0 < apple.rarity < pear.rarity
+    store.forget("session:s", [1])
+    keep(store, "a pear", first=5)
+    assert [held.memories.tolist() for held in index.holders(["pear"], 9)] == [[5]]
+
+
 def test_follow_the_store(store: SqliteStore, index: WordIndex) -> None:
     assert found(index, "apple") == []
     keep(store, "apple", "apple")
@@ -200,6 +213,16 @@ def test_bear_damage(tmp_path: Path, which: str, damage: str, opened: bool) -> N
     assert found(again.words, "pear") == [31]
     assert len(found(again.words, "apple")) == 31
     again.close()
+
+
+def test_name_the_holders_where_the_index_is_damaged(tmp_path: Path, store: SqliteStore, index: WordIndex) -> None:
+    keep(store, *["apple"] * 30, "pear")
+    assert found(index, "pear") == [31]
+    for file in (tmp_path / "words").glob("*.term"):
+        file.with_name("damaged").write_bytes(file.read_bytes()[:9])
+        file.with_name("damaged").replace(file)
+    index.close()
+    assert [held.memories.tolist() for held in index.holders(["pear"], 9)] == [[31]]
 
 
 @pytest.mark.parametrize("folder_is", ["a file", "full of something else"])

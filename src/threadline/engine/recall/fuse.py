@@ -29,6 +29,7 @@ class Weights:
     near_words: float = 0.0
     near_meaning: float = 0.0
     thread: float = 0.0
+    document: float = 0.0
     user: float = 0.0
     agent: float = 0.0
     length: float = 0.0
@@ -120,19 +121,20 @@ DEFAULT = Fusions(
     ),
     tokens=Fusion(
         Weights(
-            words=0.80,
-            meaning=2.33,
-            tokens=11.21,
-            speaker=3.14,
-            near_words=0.87,
-            near_meaning=2.29,
-            thread=2.31,
-            user=1.33,
-            agent=-0.85,
+            words=0.48,
+            meaning=2.60,
+            tokens=10.05,
+            speaker=3.10,
+            near_words=1.07,
+            near_meaning=2.16,
+            thread=0.82,
+            document=1.45,
+            user=1.35,
+            agent=-0.86,
             length=-0.18,
-            age=-0.31,
-            time=2.15,
+            age=-0.29,
+            time=1.78,
         ),
-        Confidence(words=3.51, meaning=8.14, tokens=8.67, bias=-6.90),
+        Confidence(words=3.02, meaning=7.52, tokens=8.77, bias=-6.67),
     ),
 )

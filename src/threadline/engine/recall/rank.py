@@ -17,7 +17,7 @@ from threadline.engine.recall.question import Question
 from threadline.engine.recall.scope import Visible
 from threadline.engine.recall.signals import Signals, signals
 from threadline.engine.recall.timeframe import Timeframe
-from threadline.engine.recall.words import word_scores
+from threadline.engine.recall.words import document_scores, word_scores
 from threadline.engine.store.base import Memory
 from threadline.engine.store.words import WordIndex
 
@@ -149,7 +149,8 @@ def rank(
     frames = (*question.time.frames, *frames)
     time = time_scores(rows, frames, seen.rows) if frames else None
     places = candidates(rows, words, meaning, time, seen.rows, effort.depth)
-    found = signals(rows, places, question, seen.rows, words, meaning, time)
+    document = document_scores(index, rows, question, seen.rows, places)
+    found = signals(rows, places, question, seen.rows, words, meaning, time, document)
     fusion = fusions.words if question.vectors is None else fusions.meaning
     scores = fusion.weights.score(found)
     ranked = _ordered(Ranked(rows, places, found, scores, fusion.confidence.of(found), fusion))

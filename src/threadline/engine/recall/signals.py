@@ -35,6 +35,7 @@ class Signals:
         speaker: 1 where it was said by somebody whom the question names.
         near_words, near_meaning: the better of the two messages next to it.
         thread: the words of the two best other messages of its document, above the least of the candidates.
+        document: how much of the question's telling words its whole document says, from 0 to 1.
         user, agent: 1 where the unnamed user of a chat said it, or the agent or a tool of its.
         length: the logarithm of its tokens.
         age: the logarithm of how many days lie between it and the latest, where what is asked leans on the present.
@@ -48,6 +49,7 @@ class Signals:
     near_words: Floats
     near_meaning: Floats
     thread: Floats
+    document: Floats
     user: Floats
     agent: Floats
     length: Floats
@@ -75,6 +77,7 @@ def signals(
     words: Floats,
     meaning: Floats,
     time: Floats | None,
+    document: Floats,
 ) -> Signals:
     """Compute the signals of candidates.
 
@@ -82,6 +85,7 @@ def signals(
         candidates: rows.
         seen: which rows may be seen.
         words, meaning, time: of every row; 0 for those that must not be seen. No time where none is asked for.
+        document: of every candidate.
     """
     import numpy as np
 
@@ -97,6 +101,7 @@ def signals(
         near_words=near_words,
         near_meaning=near_meaning,
         thread=_thread(rows, candidates, words),
+        document=document,
         user=((roles == USER) & ~named).astype(np.float64),
         agent=((roles != USER) & ~named).astype(np.float64),
         length=np.log1p(rows.lengths[candidates]),

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 #: How many matches are read. What matches less than these counts as not matching: it speaks for no memory.
 BREADTH = 2_000
 
+#: A word that at most so many memories hold tells documents apart. It is a number and no share, so that to look them up
+#: takes as long in a large bank as in a small one.
+TELLING = 50
+
 # Where most of what is found is not visible, the next look is so many times as broad.
 _BROADER = 8
 
@@ -57,6 +61,31 @@ def word_scores(
             scores[places[visible]] = found.scores[known][visible]
             return scores
         limit *= _BROADER
+
+
+def document_scores(
+    index: WordIndex, rows: Rows, question: Question, seen: npt.NDArray[np.bool_], places: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """How much of the question's telling words the document of each place says, in whichever of its memories: 0 to 1.
+
+    Args:
+        seen: which rows may be seen; what the others say counts for nothing.
+        places: rows.
+
+    Raises:
+        StorageError: the index cannot be read.
+    """
+    import numpy as np
+
+    documents, which = np.unique(rows.documents[places], return_inverse=True)
+    shares, weight = np.zeros(len(documents)), 0.0
+    for held in index.holders(question.terms, TELLING) if len(documents) else ():
+        holders, _ = rows.find(held.memories)
+        said_in = rows.documents[holders[seen[holders]]]
+        if len(said_in):
+            shares[np.isin(documents, said_in)] += held.rarity
+            weight += held.rarity
+    return np.asarray(shares[which] / (weight or 1.0))
 
 
 def _among(rows: Rows, seen: npt.NDArray[np.bool_], documents: Collection[int] | None) -> Among | None:

@@ -93,6 +93,19 @@ class Found:
     whole: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A term and who holds it.
+
+    Attributes:
+        memories: their ids, shape (n,).
+        rarity: what the term weighs, as it does in a search.
+    """
+
+    memories: npt.NDArray[np.int64]
+    rarity: float
+
+
 class WordIndex:
     """The index of one bank. Any thread may use it, and several processes may.
 
@@ -126,6 +139,18 @@ class WordIndex:
         except StorageCorruptError:
             self._discard()
             return self._search(terms, wholes, among, limit)
+
+    def holders(self, terms: Sequence[str], most: int) -> list[Held]:
+        """The memories that hold each of the terms; a term that more than `most` hold, or none, is left out.
+
+        Raises:
+            StorageError: the index cannot be written or read.
+        """
+        try:
+            return self._holders(terms, most)
+        except StorageCorruptError:
+            self._discard()
+            return self._holders(terms, most)
 
     def behind(self) -> int:
         """About how many memories are not indexed yet."""
@@ -186,6 +211,23 @@ class WordIndex:
             ids = searcher.fast_field_values("memory", [address for _, address in hits])
         scores = np.array([score for score, _ in hits], np.float32) / (weight or 1)
         return Found(np.array(ids, np.int64), scores, len(hits) < limit)
+
+    def _holders(self, terms: Sequence[str], most: int) -> list[Held]:
+        import numpy as np
+        import tantivy
+
+        self._catch_up(None)
+        held: list[Held] = []
+        with self._errors():
+            index = self._opened()
+            searcher = index.searcher()
+            for term in terms:
+                if 0 < searcher.doc_freq("terms", term) <= most:
+                    query = tantivy.Query.term_query(index.schema, "terms", term, "basic")
+                    hits = searcher.search(query, most, count=False).hits
+                    ids = searcher.fast_field_values("memory", [address for _, address in hits])
+                    held.append(Held(np.array(ids, np.int64), _rarity(searcher, term)))
+        return held
 
     def _is_current(self, state: State) -> bool:
         return self._generation == state.generation and self._newest >= state.newest
