@@ -18,6 +18,7 @@ from threadline.engine.recall.question import read_question
 from threadline.engine.recall.rank import EFFORTS, RERANKED, Effort, Ranked, effort_of, rank, rerank
 from threadline.engine.recall.scope import Visible
 from threadline.engine.store.sqlite import SqliteStore
+from threadline.engine.vectors import quantise
 
 PLAIN = Confidence(1.0, 1.0, 1.0, 0.0)
 BY_WORDS = Fusion(Weights(words=1.0), PLAIN)
@@ -109,6 +110,20 @@ def test_take_what_has_no_tokens_to_fit_as_its_meaning_does(store: SqliteStore) 
     tokens = dict(zip(order(found), found.signals.tokens.tolist(), strict=True))
     assert 0 < tokens[2] < tokens[1]
     assert tokens[3] > tokens[2]
+
+
+def test_take_nothing_without_tokens_to_fit_better_than_the_best(store: SqliteStore) -> None:
+    keep(store, Reader())
+    opposite = -Reader().embed(["apple"])[0]
+    vectors = {1: opposite, 2: opposite, 4: opposite, 5: opposite, 3: Reader().embed(["apple"])[0]}
+    with_tokens = store.token_vectors(Reader().name, [1, 2, 4, 5])
+    rows = Catalogue(store, Reader().name, Reader().dimensions).rows()
+    for memory, vector in vectors.items():
+        rows.vectors[memory - 1] = quantise(vector)
+    question = read_question("apple", ASKED, rows, Reader())
+    seen = Visible(np.ones(5, np.bool_), None)
+    found = rank(question, rows, seen, store.words, lambda _: with_tokens, EACH, EFFORTS["mid"])
+    assert found.signals.tokens.max() <= 1.0
 
 
 def test_compare_no_tokens_where_there_is_little_time(store: SqliteStore) -> None:

@@ -180,11 +180,12 @@ def _second_look(ranked: Ranked, question: Question, tokens: Tokens, fusion: Fus
     compared, known = _compare(question, ranked.rows.memories[ranked.places[:count]], tokens)
     if not known.any():
         return ranked
-    # One without tokens, such as the end of a very long message, is taken to fit as well as its meaning lets expect.
+    # One without tokens, such as the end of a very long message, is taken to fit as well as its meaning lets expect,
+    # and no better than the best: where all that have some are far from the question, there is nothing to expect.
     meaning = ranked.signals.meaning[: len(compared)]
     usual = compared[known].sum() / max(meaning[known].sum(), 1e-9)
     column = np.zeros(len(ranked.places))
-    column[: len(compared)] = np.where(known, compared, usual * meaning)
+    column[: len(compared)] = np.where(known, compared, np.minimum(usual * meaning, compared[known].max()))
     signals = ranked.signals.with_tokens(column)
     scores, confidence = fusion.weights.score(signals), fusion.confidence.of(signals)
     first, behind = slice(None, len(compared)), slice(len(compared), None)
