@@ -41,7 +41,8 @@ class Line:
         origin: for a copy, the line that it is a copy of.
         turn: the turn that the line belongs to.
         undone: it was taken back: the line itself, or the last of its copies.
-        chained: written in one transaction with its neighbours, so that its time says nothing.
+        batch: the same for lines that were written in one transaction, of which the time says nothing; else 0.
+        replayed: it has the time of a line before it, so it is a copy.
         inherited: it is a copy of what the session's parent had.
         doubtful: it stands in a block of which the log does not say any more what it was made of.
     """
@@ -50,7 +51,8 @@ class Line:
     kind: texts.Kind
     plain: str
     calls: frozenset[str]
-    chained: bool = False
+    batch: int = 0
+    replayed: bool = False
     inherited: bool = False
     doubtful: bool = False
     origin: Line | None = None
@@ -78,6 +80,11 @@ class Line:
         if self.canonical is None:
             self.canonical = texts.canonical(self.plain)
         return self.canonical
+
+    @property
+    def chained(self) -> bool:
+        """It was written in one transaction with others."""
+        return self.batch > 0
 
     @property
     def source(self) -> Line:
@@ -217,7 +224,7 @@ class HostLog:
         self.last_row = rows[-1].id if rows else 0
         lines = [Line.of(row) for row in rows]
         _mark_chains(lines)
-        self._faces = set(parent._faces) if parent is not None else set()
+        self._faces: set[tuple[object, ...]] = set(parent._faces) if parent is not None else set()
         own = self._inherit(lines, parent, rows[0].id) if rows and parent is not None else 0
         self._read(lines[own:])
 
@@ -347,8 +354,9 @@ def _mark_chains(lines: Sequence[Line]) -> None:
     for at in range(1, len(lines)):
         apart = lines[at].row.timestamp - lines[latest].row.timestamp
         if 0 < apart <= _STEP * (at - latest):
+            batch = lines[latest].batch or lines[latest].row.id
             for line in lines[latest : at + 1]:
-                line.chained = True
+                line.batch = batch
         if apart > 0:
             latest = at
 
@@ -360,13 +368,7 @@ def _face(row: Row) -> tuple[object, ...]:
 
 def _block_end(lines: Sequence[Line], start: int, seen: set[tuple[object, ...]]) -> int:
     """Where the block of a compression ends that begins here; `start` where none does."""
-    end = start
-    while end < len(lines) and (
-        lines[end].chained
-        or lines[end].kind == "summary"
-        or (lines[end].row.timestamp and _face(lines[end].row) in seen)
-    ):
-        end += 1
+    end = _made_until(lines, start, seen)
     block = lines[start:end]
     compressed = any(line.kind == "summary" for line in block)
     # A context engine of another make has other words for its summary; what was archived before it says enough.
@@ -374,21 +376,30 @@ def _block_end(lines: Sequence[Line], start: int, seen: set[tuple[object, ...]])
     return end if compressed else start
 
 
+def _made_until(lines: Sequence[Line], start: int, seen: set[tuple[object, ...]]) -> int:
+    """Where the lines end that nobody said when they were written: of one transaction, or with the times of others."""
+    batch = 0
+    for at in range(start, len(lines)):
+        line = lines[at]
+        line.replayed = line.row.timestamp > 0 and _face(line.row) in seen
+        other = batch and line.batch and line.batch != batch
+        if other or not (line.chained or line.replayed or line.kind == "summary"):
+            return at
+        batch = batch or line.batch
+    return len(lines)
+
+
 def _block_at_start(lines: Sequence[Line], live: Sequence[Line], faces: set[tuple[object, ...]]) -> int:
     """Where a session begins with what a compression left, written in one transaction: how many rows that is."""
-    end = 0
-    while end < len(lines) and (
-        lines[end].chained
-        or lines[end].kind == "summary"
-        or (lines[end].row.timestamp and _face(lines[end].row) in faces)
-    ):
-        end += 1
-    at_once = any(line.chained or _face(line.row) in faces for line in lines[:end])
+    end = _made_until(lines, 0, faces)
+    at_once = any(line.chained or line.replayed for line in lines[:end])
     return _own_begins(lines, end, live) if at_once else 0
 
 
 def _own_begins(lines: Sequence[Line], end: int, live: Sequence[Line]) -> int:
-    return end - len(_match_block(lines[:end], [line for line in live if not line.undone])) if end else 0
+    """Where a session's own lines begin, with a block of a compression at its beginning."""
+    new = _match_block(lines[:end], [line for line in live if not line.undone]) if end else []
+    return lines.index(new[0]) if new else end
 
 
 def _end_of_appended_block(lines: Sequence[Line], live: Sequence[Line]) -> int:
@@ -478,7 +489,7 @@ def _match_block(block: Sequence[Line], live: Sequence[Line]) -> list[Line]:
     _match_head(block[: first + 1], live)
     new = _best_split(tail, live)
     _link(tail[: len(tail) - new], live)
-    return tail[len(tail) - new :] if new else []
+    return [line for line in tail[len(tail) - new :] if not line.replayed] if new else []
 
 
 def _is_task_list(line: Line) -> bool:

@@ -11,18 +11,16 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from functools import cached_property
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypedDict
 
 from threadline.errors import ForgottenError, InputError, UnknownSessionError
-from threadline.hosts.hermes import messages as texts
-from threadline.hosts.hermes.alignment import REST, Held, align, held, kept_turns
+from threadline.hosts.hermes.alignment import Held, align, held, kept_turns
 from threadline.hosts.hermes.hostturns import HostLog, HostTurn, turn_key
 from threadline.hosts.hermes.lineage import Lineage, borne_out, fork_turn, lineage_of, why_not_talk
 from threadline.hosts.hermes.statedb import HostSession, StateDb
+from threadline.hosts.hermes.writing import Metadata, Reconciled, Told, Writing, as_it_is, target_of
 from threadline.memory import Memory
 from threadline.session.session import Session
 from threadline.turns import Identity, Json, Message
@@ -42,37 +40,8 @@ class Described(TypedDict, total=False):
 
 #: What to open a session with, by its id and what the log knows of it.
 Describe = Callable[[str, HostSession | None], Described]
-#: The metadata of a turn, by its session's id, its messages, and the how manyth of the session it is in the log.
-Metadata = Callable[[str, Sequence[Message], int], Mapping[str, Json]]
 
-
-@dataclass
-class Reconciled:
-    """What a comparison with the log changed.
-
-    Attributes:
-        added: (session, number) of the turns that were recorded.
-        retracted: (session, number) of the turns that were taken back.
-        lineages: the sessions of which it was learned how they descend.
-        skipped: session (or the log's path) -> why something of it was left alone.
-    """
-
-    added: list[tuple[str, int]] = field(default_factory=list)
-    retracted: list[tuple[str, int]] = field(default_factory=list)
-    lineages: list[str] = field(default_factory=list)
-    skipped: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def changed(self) -> bool:
-        """Whether anything did."""
-        return bool(self.added or self.retracted or self.lineages)
-
-    def include(self, other: Reconciled) -> None:
-        """Add what another comparison changed."""
-        self.added += other.added
-        self.retracted += other.retracted
-        self.lineages += other.lineages
-        self.skipped |= other.skipped
+__all__ = ["PATIENCE", "Describe", "Described", "Metadata", "Reconciled", "Recorder"]
 
 
 @dataclass
@@ -87,40 +56,6 @@ class _Watch:
     messages: int
     rewinds: int
     last: Held | None
-
-
-@dataclass
-class _Told:
-    """A turn as the host hands it over."""
-
-    user: str
-    assistant: str
-    messages: Sequence[Mapping[str, object]] | None
-
-    @cached_property
-    def said(self) -> str:
-        """What the user said, canonical."""
-        return texts.canonical(texts.said(texts.plain(self.user)))
-
-    @cached_property
-    def listed(self) -> list[Message]:
-        """Everything that was said and done."""
-        found = texts.last_turn(self.messages or (), self.user)
-        if found:
-            return found
-        answer = texts.unfenced(texts.plain(self.assistant)).strip()
-        asked = texts.user_message(texts.plain(self.user))
-        return [*([asked] if asked else []), *([Message("assistant", answer)] if answer else [])]
-
-    @cached_property
-    def answers(self) -> set[str]:
-        """How the answer may stand in the log; others may have changed it on its way."""
-        last = [message.text for message in self.listed if message.role == "assistant"][-1:]
-        return {texts.canonical(text) for text in (texts.plain(self.assistant), *last)} - {""}
-
-    def is_turn(self, turn: HostTurn) -> bool:
-        """Whether it is surely a turn of the log."""
-        return turn.user in ("", self.said) and turn.answer in self.answers
 
 
 @dataclass
@@ -165,7 +100,7 @@ class Recorder:
         self._belongs = belongs
         self._describe = describe or _described
         self._metadata = metadata
-        self._named = named or _as_it_is
+        self._named = named or as_it_is
         self._patience = patience
         self._clock = clock
         self._lock = threading.RLock()
@@ -210,7 +145,7 @@ class Recorder:
             StorageError: the journal could not be written.
         """
         with self._lock:
-            told = _Told(user, assistant, messages)
+            told = Told(user, assistant, messages)
             if not self._follow(session_id, told):
                 self._add_told(session_id, told)
             self._revisit()
@@ -260,7 +195,7 @@ class Recorder:
     def _run(self) -> _Run:
         return _Run()
 
-    def _catch_up(self, session_id: str, run: _Run, over: bool = False, told: _Told | None = None) -> bool:
+    def _catch_up(self, session_id: str, run: _Run, over: bool = False, told: Told | None = None) -> bool:
         """The same within a run.
 
         Returns:
@@ -286,7 +221,7 @@ class Recorder:
             run.result.skipped[session_id] = str(error)
             return True
 
-    def _worth_opening(self, log: HostLog, host: HostSession, over: bool, told: _Told | None) -> bool:
+    def _worth_opening(self, log: HostLog, host: HostSession, over: bool, told: Told | None) -> bool:
         if told is not None or any(line.undone for line in log.inherited):
             return True
         ready = [turn for turn in log.turns if not turn.undone and self._is_over(turn, log, host, over)]
@@ -295,7 +230,7 @@ class Recorder:
         return bool(ready)
 
     def _compare(
-        self, session: Session, host: HostSession, log: HostLog, run: _Run, over: bool, told: _Told | None
+        self, session: Session, host: HostSession, log: HostLog, run: _Run, over: bool, told: Told | None
     ) -> bool:
         """Bring the journal to what the log says of a session."""
         self._learn(session, run)
@@ -303,9 +238,9 @@ class Recorder:
         matched = align(session.id, log.turns, journal)
         self._forget_copies(session, log, matched)
         self._take_back_inherited(session, log, run)
-        target = _target(log.turns, told, matched) if told is not None else None
+        target = target_of(log.turns, told, matched) if told is not None else None
         last = log.turns.index(target) if target is not None else -1
-        writing = _Writing(session, run.result, {one.turn.host_key for one in journal}, self._metadata, self._named)
+        writing = Writing(session, run.result, {one.turn.host_key for one in journal}, self._metadata, self._named)
         gone: list[int] = []
         for place, turn in enumerate(log.turns):
             one = matched.get(id(turn))
@@ -445,17 +380,17 @@ class Recorder:
         last = matched.get(id(log.turns[-1])) if log.turns else None
         self._watches[session_id] = _Watch(log.follower(), host.messages, host.rewinds, last)
 
-    def _follow(self, session_id: str, told: _Told) -> bool:
+    def _follow(self, session_id: str, told: Told) -> bool:
         """Record what was added to the log since it was last read. Whether what the host told of is in it."""
         host = self._db.session(session_id)
         if host is None:
             return False
         turns = self._added(session_id, host)
-        target = _target(turns, told, {}) if turns is not None else None
+        target = target_of(turns, told, {}) if turns is not None else None
         if turns is None or target is None:  # it may be handed over late: then it is further back
             return self._catch_up(session_id, self._run(), told=told)
         watch = self._watches[session_id]
-        writing = _Writing(self._open(session_id, self._run()), Reconciled(), None, self._metadata, self._named)
+        writing = Writing(self._open(session_id, self._run()), Reconciled(), None, self._metadata, self._named)
         for turn in turns[: turns.index(target) + 1]:
             watch.last = writing.bring(turn, watch.last if turn is turns[0] else None, told if turn is target else None)
         if turns[-1] is not target:
@@ -493,7 +428,7 @@ class Recorder:
 
     # Without a log
 
-    def _add_told(self, session_id: str, told: _Told) -> None:
+    def _add_told(self, session_id: str, told: Told) -> None:
         """Record a turn that the log does not have (yet)."""
         session = self._open(session_id, self._run())
         watch = self._watches.pop(session_id, None)
@@ -508,120 +443,6 @@ class Recorder:
         listed = [self._named(session_id, message) for message in told.listed]
         session.add_turn(messages=listed, host_key=key, metadata=metadata)
         said[told.said] = place
-
-
-class _Writing:
-    """Writes turns of the log into one session.
-
-    Args:
-        keys: the keys that the journal has for it; None to ask the journal each time.
-    """
-
-    def __init__(
-        self,
-        session: Session,
-        result: Reconciled,
-        keys: set[str | None] | None,
-        metadata: Metadata | None,
-        named: Callable[[str, Message], Message],
-    ) -> None:
-        self._session = session
-        self._result = result
-        self._keys = keys
-        self._metadata = metadata
-        self._named = named
-
-    def bring(self, turn: HostTurn, one: Held | None, told: _Told | None, restored: bool = False) -> Held | None:
-        """Have the journal hold a turn as the log has it.
-
-        Args:
-            one: what it holds of the turn.
-            told: how the host handed the turn over, if it did.
-            restored: a turn that was taken back, but not in the log, was restored there.
-
-        Returns:
-            What it holds now; None where it cannot.
-        """
-        if one is None:
-            one = self._find(turn)
-        if one is None or (restored and not one.visible):
-            return self._add(turn, told)
-        if one.visible:
-            self._grow(turn, one)
-        return one
-
-    def _find(self, turn: HostTurn) -> Held | None:
-        """What was recorded of a turn just now, by another process."""
-        found = self._session.find_turn(turn.key(self._session.id)) if self._keys is None else None
-        if found is None or (turn.genuine and Held(found).from_log and found.occurred_at != turn.occurred_at):
-            return None
-        return Held(found)
-
-    def _add(self, turn: HostTurn, told: _Told | None) -> Held | None:
-        listed = turn.messages()
-        if told is not None:
-            listed = _captioned(listed, told)
-        place = turn.place
-        while self._taken(turn.key(self._session.id, place)):
-            place += 1
-        added = self._write(turn, listed, turn.key(self._session.id, place))
-        if added is not None:
-            self._grow(turn, added)
-        return added
-
-    def _grow(self, turn: HostTurn, one: Held) -> None:
-        rest = one.missing(turn)
-        if rest:
-            key = f"{one.turn.host_key or turn.key(self._session.id)}{REST}{len(one.messages)}"
-            found = self._write(turn, rest, key, rest[0].occurred_at)
-            one.rests += [found.turn] if found is not None else []
-
-    def _taken(self, key: str) -> bool:
-        return key in self._keys if self._keys is not None else self._session.find_turn(key) is not None
-
-    def _write(
-        self, turn: HostTurn, listed: Sequence[Message], key: str, occurred_at: datetime | None = None
-    ) -> Held | None:
-        metadata = self._metadata(self._session.id, listed, turn.number) if self._metadata else None
-        listed = [self._named(self._session.id, message) for message in listed]
-        try:
-            added = self._session.add_turn(
-                messages=listed, occurred_at=occurred_at or turn.occurred_at, host_key=key, metadata=metadata
-            )
-        except ForgottenError:
-            return None  # the user wanted it gone
-        except InputError as error:
-            self._result.skipped[self._session.id] = str(error)
-            return None
-        if self._keys is not None:
-            self._keys.add(key)
-        self._result.added.append((self._session.id, added.number))
-        return Held(added)
-
-
-def _target(turns: Sequence[HostTurn], told: _Told, matched: Mapping[int, Held]) -> HostTurn | None:
-    """The turn of the log that the host told of."""
-    for turn in reversed(turns):
-        if told.is_turn(turn):
-            return turn
-    # Its answer may have been changed on its way here.
-    same = [turn for turn in turns if turn.user == told.said and id(turn) not in matched]
-    return same[-1] if same else None
-
-
-def _captioned(listed: list[Message], told: _Told) -> list[Message]:
-    """The messages with what the host knows of their pictures: its log has only `[screenshot]` in their place."""
-    asked = next((message for message in told.listed if message.role == "user"), None)
-    return [
-        replace(message, text=asked.text)
-        if asked is not None and message.role == "user" and message.speaker is None and "[screenshot]" in message.text
-        else message
-        for message in listed
-    ]
-
-
-def _as_it_is(_: str, message: Message) -> Message:
-    return message
 
 
 def _described(_: str, host: HostSession | None) -> Described:
