@@ -271,6 +271,7 @@ def test_keep_to_the_token_budget_and_the_preamble(home: Path) -> None:
 
 def test_tell_how_many_memories_were_recalled(home: Path) -> None:
     said: list[str] = []
+    write_config(home, recall_types=["world"])  # what the user said, and not also the answer
     with begin(home, "s1", status_callback=said.append) as provider:
         provider.sync_turn("the heron nests in Faro", "noted", session_id="old")
         assert provider.recall_status() is None
@@ -840,10 +841,10 @@ def test_be_a_provider_of_the_hosts_where_the_host_is_there(home: Path, monkeypa
     said: list[str] = []
     provider.initialize("s1", hermes_home=str(home), platform="cli", status_callback=said.append)
     provider.sync_turn("the heron nests in Faro", "noted", session_id="old")
-    assert recalled(provider, "where does the heron nest?")
+    text = recalled(provider, "where does the heron nest?")
     status = provider.recall_status()
     assert status is not None
-    assert status.count == 1
+    assert status.count == text.count("\n- [") > 0
     assert said == []  # such a host shows it itself
     provider.shutdown()
 
