@@ -144,7 +144,7 @@ def _(world: World) -> None:
     world.step(host, "note", session="a", text="Remember the milk")
     world.settle(host)
     world.exit(host)
-    world.claim("what the tool was told is there once", world.count("the milk") == 1)
+    world.claim("what the tool was told is there once", world.kept_on_purpose("the milk") == 1)
 
 
 @KNOWN.add(
@@ -164,7 +164,7 @@ def _(world: World) -> None:
     world.exit(host)
     world.heal()
     world.until(lambda: world.retains("the milk") >= 2)
-    world.claim("what the tool was told is there once", world.count("the milk") == 1)
+    world.claim("what the tool was told is there once", world.kept_on_purpose("the milk") == 1)
 
 
 @KNOWN.add(

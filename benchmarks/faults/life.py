@@ -59,11 +59,11 @@ def _(world: World) -> None:
     world.claim("no session is its own parent", "parent:a" not in world.tags_of(marker))
 
 
-@LIFE.add("a compression in place", "Two turns delivered; the host compresses under the same id; another turn.")
+@LIFE.add("a compression in place", "Three turns delivered; the host compresses under the same id; another turn.")
 def _(world: World) -> None:
     host = world.start("a")
-    world.say(host, "a")
-    world.say(host, "a")
+    for _ in range(3):
+        world.say(host, "a")
     world.switch(host, "a", "a", "compression")
     world.say(host, "a")
     world.settle(host)

@@ -15,6 +15,8 @@ LIMITS: Mapping[str, float] = {"add": 50.0, "switch": 50.0, "recall": 8_000.0, "
 #: What an exit may take: 30 s is the host's own watchdog; Threadline is held to its own `shutdown_seconds` of 5 s, and
 #: a second for the process to end.
 EXIT_LIMITS: Mapping[Side, float] = {"theirs": 30_000.0, "ours": 6_000.0}
+#: What the real host's own end may take beside the provider's.
+REAL_END = 2_000.0
 #: A call that takes so many times its limit is slow by design, not because the machine is shared.
 _CLEARLY = 6
 
@@ -24,6 +26,7 @@ class Outcome:
     """What a fault came to.
 
     Attributes:
+        real: whether it is the real host whose exit was timed.
         lost, repeated, misplaced, remembered: turns that are nowhere; once too often; in another session's documents
             only; there although they were taken back.
         leaked: what was recalled for another session's question was told to this one.
@@ -33,6 +36,7 @@ class Outcome:
     """
 
     side: Side
+    real: bool = False
     lost: int = 0
     repeated: int = 0
     misplaced: int = 0
@@ -92,4 +96,4 @@ class Outcome:
         return f"{calls[kind]:,.{0 if calls[kind] >= 10 else 1}f} {kind}"
 
     def _limit(self, kind: str) -> float:
-        return EXIT_LIMITS[self.side] if kind == "exit" else LIMITS[kind]
+        return EXIT_LIMITS[self.side] + REAL_END * self.real if kind == "exit" else LIMITS[kind]

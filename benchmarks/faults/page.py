@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 from textwrap import fill
 
-from .outcome import EXIT_LIMITS, LIMITS, Outcome, Side
+from .outcome import EXIT_LIMITS, LIMITS, REAL_END, Outcome, Side
 from .player import OURS, OURS_EMBEDDED, OURS_REAL, PLAYERS, THEIRS, THEIRS_REAL, Player, Pythons
 from .scenario import Scenario
 
@@ -63,7 +63,8 @@ What is counted:
   question. In every row it is `blocked` when it takes more than {add:g} ms to add, {switch:g} ms to switch,
   {tool:,.0f} ms for the tool, {recall:,.0f} ms for a recall (after which the host gives it up), {theirs_exit:,.0f} ms
   for an exit (the host's own watchdog); for Threadline's exit {ours_exit:,.0f} ms (its own `shutdown_seconds` of 5 s,
-  and a second). The first calls of a process include what is loaded meanwhile. Where a call took a little too long and
+  and a second), in the real host {real_end:,.0f} ms more for the rest of the host. The first calls of a process
+  include what is loaded meanwhile. Where a call took a little too long and
   nothing else was wrong, the row is played again, twice at most: the machine is shared.
 
 The numbers with `#` are issues of hermes-agent; `ours` are faults of our own devising, chosen by us, so the number of
@@ -191,7 +192,7 @@ def _outcomes(rows: Sequence[Row], player: Player) -> list[Outcome]:
 
 
 def _limits() -> dict[str, float]:
-    return {**dict(LIMITS), **{f"{side}_exit": limit for side, limit in EXIT_LIMITS.items()}}
+    return {"real_end": REAL_END, **dict(LIMITS), **{f"{side}_exit": limit for side, limit in EXIT_LIMITS.items()}}
 
 
 def _machine() -> str:

@@ -39,6 +39,8 @@ _WORKER = "mem-sync"
 #: A small conversation is compressed, too.
 _CONFIG = {"compression": {"protect_first_n": 0, "protect_last_n": 2}}
 BANK = "bank"
+#: What a user says when something is to be kept on purpose; the turn itself may well be kept, too.
+KEEP = "Keep thing number"
 
 
 class User:
@@ -125,6 +127,7 @@ class RealHost(ABC):
     def __init__(self, user: User) -> None:
         self.user = user
         self._took: list[tuple[str, float]] = []
+        self._came: list[Took] = []
 
     def step(self, do: str, **arguments: Any) -> dict[str, Any]:
         """Have it do something, and wait for the outcome.
@@ -135,12 +138,12 @@ class RealHost(ABC):
         method: Callable[..., dict[str, Any] | None] | None = getattr(self, f"do_{do}", None)
         if method is None:
             raise HarnessError(f"the real host cannot {do}")
-        self._took = []
+        self._took, self._came = [], []
         try:
             outcome = method(**arguments) or {}
         except RealHostError as error:
             raise HarnessError(str(error)) from error
-        calls = [(kind, took.ms) for took in self.user.calls.fresh() if (kind := _kind(took)) and do != "exit"]
+        calls = [(kind, took.ms) for took in self._look() if (kind := _kind(took)) and do != "exit"]
         return {**outcome, "calls": calls + self._took}
 
     def do_start(self, session: str, **settings: Any) -> None:
@@ -195,6 +198,11 @@ class RealHost(ABC):
     @abstractmethod
     def _running(self) -> ProbedCli | ProbedGateway | None: ...
 
+    def _look(self) -> list[Took]:
+        """The provider's calls of this step up to now."""
+        self._came += self.user.calls.fresh()
+        return self._came
+
     def _screen(self) -> str:
         return "\n".join(path.read_text("utf-8", "replace") for path in self.user.home.root.glob("probed_*.log"))
 
@@ -237,7 +245,7 @@ class RealCli(RealHost):
 
     def do_note(self, session: str, text: str) -> dict[str, Any]:
         """The user asks the model to keep something."""
-        message = f"Keep thing number {len(self.user.model.requests)}, please."
+        message = f"{KEEP} {len(self.user.model.requests)}, please."
         self.user.remember_on_purpose(message, text)
         self.do_turn(session, message, "")
         told = [one["content"] for one in self.user.last_request(message).messages if one["role"] == "tool"]
@@ -252,6 +260,8 @@ class RealCli(RealHost):
                 cli.command(f"/resume {target}")
             case "compression":
                 cli.command("/compress")
+                if all(one.call != "on_session_switch" for one in self._look()):
+                    raise HarnessError("the host found nothing to compress")
             case _:
                 cli.command(f"/{reason}")
         self.user.remember_id(to, cli.session_id())

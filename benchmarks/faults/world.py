@@ -21,7 +21,7 @@ from .holding import Document, Holding, JournalHolding, ServerHolding
 from .host import HarnessError, Host
 from .outcome import Outcome
 from .player import Player, Pythons
-from .real import BANK, RealCli, RealGateway, RealHost, User, one_shot
+from .real import BANK, KEEP, RealCli, RealGateway, RealHost, User, one_shot
 
 RETAIN = r"POST .*/memories$"
 RECALL = r"POST .*/memories/recall$"
@@ -49,7 +49,7 @@ class World:
         self.fake = FakeHindsight(version)
         self.server = HttpHindsight(self.fake)
         self.said: list[Said] = []
-        self.outcome = Outcome(player.side)
+        self.outcome = Outcome(player.side, player.real)
         self._python = None if pythons is None else pythons[player.side]
         self._gateway = gateway
         self._folder = Path(tempfile.mkdtemp(prefix="threadline-faults-"))
@@ -286,6 +286,10 @@ class World:
     def count(self, words: str) -> int:
         """How often these words are held."""
         return sum(document.text.count(words) for document in self.documents())
+
+    def kept_on_purpose(self, words: str) -> int:
+        """How often these words are held apart from the conversation in which the model was asked to keep them."""
+        return sum(document.text.count(words) for document in self.documents() if KEEP not in document.text)
 
     def tags_of(self, marker: str) -> set[str]:
         """The tags of the documents that hold a turn."""
