@@ -77,7 +77,7 @@ $(HERMES)/.ready: Makefile pyproject.toml
 	@touch $@
 
 hermes: $(READY) $(HERMES)/.ready ## Drive the real Hermes host through its own commands: terminal, one-shot, gateway, kills
-	@THREADLINE_HERMES_PYTHON=$(HERMES)/bin/python $(BIN)/pytest -m hermes tests/hosts/hermes
+	@THREADLINE_HERMES_PYTHON=$(HERMES)/bin/python $(BIN)/pytest -m hermes tests/hosts/hermes tests/faults
 
 recording: $(READY) $(HERMES)/.ready ## Take the picture of two conversations in the Hermes host; write docs/hermes.svg
 	@$(BIN)/python -m benchmarks.hermes.recording --hermes-python $(HERMES)/bin/python --write docs/hermes.svg
@@ -94,9 +94,10 @@ faults: $(READY) $(HERMES)/.ready $(HERMES)-hindsight/.ready ## What each fault 
 	  --ours-python $(HERMES)-hindsight/bin/python --write docs/faults.md
 
 HISTORY ?= 10000
-bench-hermes: $(READY) $(HERMES)/.ready $(HERMES)-hindsight/.ready ## Time what a memory adds to a turn of the Hermes host; write docs/hermes-performance.md (HISTORY=turns)
+bench-hermes: $(READY) $(HERMES)/.ready $(HERMES)-hindsight/.ready $(HINDSIGHT)/.ready ## Time what a memory adds to a turn of the Hermes host; write docs/hermes-performance.md (HISTORY=turns)
 	@$(BIN)/python -m benchmarks.hermes --hermes-python $(HERMES)/bin/python \
-	  --ours-python $(HERMES)-hindsight/bin/python --history $(HISTORY) --write docs/hermes-performance.md
+	  --ours-python $(HERMES)-hindsight/bin/python --hindsight-python $(HINDSIGHT)/bin/python \
+	  --history $(HISTORY) --write docs/hermes-performance.md
 
 bench: $(READY) ## Measure speed, memory and disk in 20 minutes or so; write docs/performance.md (SIZES="1000 10000": quicker, prints)
 	@$(BIN)/python -m benchmarks.speed $(if $(SIZES),--sizes $(SIZES))
