@@ -250,7 +250,7 @@ class Agent:
         fresh = [{name: value for name, value in one.items() if name != "_db_persisted"} for one in self.live]
         last = fresh[max(head, len(fresh) - tail) :]
         block = fresh[:head]
-        if merge and last:
+        if merge and last and last[0]["role"] in ("user", "assistant"):
             first = last[0]
             first["content"] = (
                 "[PRIOR CONTEXT — for reference only; not a new message]\n"

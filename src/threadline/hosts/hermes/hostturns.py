@@ -226,7 +226,7 @@ class HostLog:
         _mark_chains(lines)
         self._faces: set[tuple[object, ...]] = set(parent._faces) if parent is not None else set()
         own = self._inherit(lines, parent, rows[0].id) if rows and parent is not None else 0
-        self._read(lines[own:])
+        self._read(lines, own)
 
     def live(self, before: int) -> list[Line]:
         """What the host's model had when a row was written, what is undone by now included."""
@@ -281,8 +281,7 @@ class HostLog:
 
     # What was said
 
-    def _read(self, lines: list[Line]) -> None:
-        at = 0
+    def _read(self, lines: list[Line], at: int) -> None:
         while at < len(lines):
             end = _block_end(lines, at, self._faces)
             if end > at:
@@ -522,7 +521,9 @@ def _best_split(tail: Sequence[Line], live: Sequence[Line]) -> int:
         near = _place(copies[-1], live, len(live) - 1, _NEAR) is not None
         if near and _link(copies, live, dry=True) == len(copies):
             return new
-    return len(tail)
+    # What the agent said or did is in the log before a compression; only the user's message may not be.
+    old = [at for at, line in enumerate(tail) if line.row.role != "user" and _found(line, live)]
+    return len(tail) - 1 - old[-1] if old else len(tail)
 
 
 def _link(copies: Sequence[Line], live: Sequence[Line], dry: bool = False) -> int:
