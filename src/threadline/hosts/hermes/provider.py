@@ -189,7 +189,7 @@ class ThreadlineProvider:
         session = self._current()
         if self._recalls and self._errands.is_settled(session):
             query = self._query(message)
-            self._do("recall", lambda opened: self._auto.begin(opened, session, query), None)
+            self._do("recall", lambda opened: self._auto.begin(opened, session, query), None, proves=False)
 
     def prefetch(self, query: object, *, session_id: str = "", **kwargs: Any) -> str:
         """What memory has for the message, within `recall_deadline`."""
@@ -220,7 +220,7 @@ class ThreadlineProvider:
         session = name_of(session_id) or self._session_id
         if self._recalls and self._errands.is_settled(session):
             text = self._query(query)
-            self._do("recall", lambda opened: self._auto.queue(opened, session, text), None)
+            self._do("recall", lambda opened: self._auto.queue(opened, session, text), None, proves=False)
 
     def sync_turn(
         self,
@@ -569,8 +569,14 @@ class ThreadlineProvider:
             if self._over:  # a turn that comes after the shutdown is kept all the same, and nothing stays open
                 access.close()
 
-    def _do(self, topic: str, work: Callable[[Opened], T], otherwise: T) -> T:
-        """The one place where what went wrong becomes a line for the user."""
+    def _do(self, topic: str, work: Callable[[Opened], T], otherwise: T, *, proves: bool = True) -> T:
+        """The one place where what went wrong becomes a line for the user.
+
+        Args:
+            topic, work: what is done.
+            otherwise: what is returned where it cannot be done.
+            proves: whether it shows that the topic is right again, which what is only begun does not.
+        """
         if self._access is None:
             return otherwise
         try:
@@ -578,7 +584,7 @@ class ThreadlineProvider:
         except (ThreadlineError, OSError) as error:
             self._troubles.add(topic if self._access.opened is not None else "open", error)
             return otherwise
-        self._troubles.clear(topic, "open")
+        self._troubles.clear("open", *((topic,) if proves else ()))
         return done
 
     def _do_soon(self, topic: str, work: Callable[[Opened], object]) -> None:

@@ -29,7 +29,7 @@ def install(home: Home, **settings: Any) -> Home:
     """Put Threadline into a home by its own installer. Words alone find, unless an embedder is asked for."""
     carry_out(plan_install(Places(home.hermes)))
     home.config["memory"]["provider"] = "threadline"  # `configure` writes the whole file anew
-    configure(home, embedder="none", **settings)
+    configure(home, **{"embedder": "none", **settings})
     return home
 
 
