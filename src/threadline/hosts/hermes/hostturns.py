@@ -32,6 +32,10 @@ _PAUSE = 1.0
 _UNFINISHED = {"verification_required", "verify_hook_continue", "incomplete", "kanban_terminal_required"}
 
 
+#: What a copy keeps of a row that has its own time: its role and that time.
+_Face = tuple[str, float]
+
+
 @dataclass(slots=True, eq=False)
 class Line:
     """A row, as it is compared.
@@ -224,7 +228,7 @@ class HostLog:
         self.last_row = rows[-1].id if rows else 0
         lines = [Line.of(row) for row in rows]
         _mark_chains(lines)
-        self._faces: set[tuple[object, ...]] = set(parent._faces) if parent is not None else set()
+        self._faces: dict[_Face, Line] = dict(parent._faces) if parent is not None else {}
         own = self._inherit(lines, parent, rows[0].id) if rows and parent is not None else 0
         self._read(lines, own)
 
@@ -259,7 +263,7 @@ class HostLog:
 
     def _shorten(self) -> None:
         self.turns = self.turns[-1:]
-        self._lives, self.inherited, self._faces = [[]], [], set()
+        self._lives, self.inherited, self._faces = [[]], [], {}
 
     def times_said(self, user: str) -> int:
         """How often the user said something in this session."""
@@ -275,7 +279,7 @@ class HostLog:
         self.inherited = lines[:count]
         for line in self.inherited:
             line.inherited = True
-            self._faces.add(_face(line.row))
+            self._faces[_face(line.row)] = line
         self._lives[-1].extend(self.inherited)
         return count
 
@@ -286,10 +290,10 @@ class HostLog:
             end = _block_end(lines, at, self._faces)
             if end > at:
                 self._compressed(lines[at:end])
-                self._faces |= {_face(line.row) for line in lines[at:end]}
+                self._faces |= {_face(line.row): line for line in lines[at:end]}
                 at = end
                 continue
-            self._faces.add(_face(lines[at].row))
+            self._faces[_face(lines[at].row)] = lines[at]
             self._append(lines[at])
             at += 1
 
@@ -310,6 +314,7 @@ class HostLog:
 
     def _append(self, line: Line) -> HostTurn | None:
         """The turn that a line belongs to; None where it is in none (yet)."""
+        line.origin = None
         self._lives[-1].append(line)
         if self._is_review(line) or line.row.role not in ("user", "assistant", "tool", "function"):
             return None
@@ -360,12 +365,12 @@ def _mark_chains(lines: Sequence[Line]) -> None:
             latest = at
 
 
-def _face(row: Row) -> tuple[object, ...]:
+def _face(row: Row) -> _Face:
     """What a copy keeps of a row that has its own time. Its text may be stripped, or merged with its neighbour's."""
     return row.role, row.timestamp
 
 
-def _block_end(lines: Sequence[Line], start: int, seen: set[tuple[object, ...]]) -> int:
+def _block_end(lines: Sequence[Line], start: int, seen: dict[_Face, Line]) -> int:
     """Where the block of a compression ends that begins here; `start` where none does."""
     end = _made_until(lines, start, seen)
     block = lines[start:end]
@@ -375,20 +380,22 @@ def _block_end(lines: Sequence[Line], start: int, seen: set[tuple[object, ...]])
     return end if compressed else start
 
 
-def _made_until(lines: Sequence[Line], start: int, seen: set[tuple[object, ...]]) -> int:
+def _made_until(lines: Sequence[Line], start: int, seen: dict[_Face, Line]) -> int:
     """Where the lines end that nobody said when they were written: of one transaction, or with the times of others."""
     batch = 0
     for at in range(start, len(lines)):
         line = lines[at]
-        line.replayed = line.row.timestamp > 0 and _face(line.row) in seen
-        other = batch and line.batch and line.batch != batch
-        if other or not (line.chained or line.replayed or line.kind == "summary"):
+        source = seen.get(_face(line.row)) if line.row.timestamp > 0 else None
+        line.replayed = source is not None
+        own = 0 if line.replayed else line.batch  # a copy tells of the transaction in which its source was written
+        if (batch and own and own != batch) or not (own or line.replayed or line.kind == "summary"):
             return at
-        batch = batch or line.batch
+        batch = batch or own
+        line.origin = source if source is not None and line.is_like(source) else None
     return len(lines)
 
 
-def _block_at_start(lines: Sequence[Line], live: Sequence[Line], faces: set[tuple[object, ...]]) -> int:
+def _block_at_start(lines: Sequence[Line], live: Sequence[Line], faces: dict[_Face, Line]) -> int:
     """Where a session begins with what a compression left, written in one transaction: how many rows that is."""
     end = _made_until(lines, 0, faces)
     at_once = any(line.chained or line.replayed for line in lines[:end])
@@ -500,7 +507,7 @@ def _match_head(head: Sequence[Line], live: Sequence[Line]) -> None:
     for line in head:
         found = next((place for place in range(at, min(len(live), at + 16)) if line.is_like(live[place])), None)
         if found is not None:
-            line.origin, at = live[found], found + 1
+            line.origin, at = line.origin or live[found], found + 1
 
 
 def _best_split(tail: Sequence[Line], live: Sequence[Line]) -> int:
@@ -536,7 +543,7 @@ def _link(copies: Sequence[Line], live: Sequence[Line], dry: bool = False) -> in
         found += 1
         at = place[0] - 1
         if not dry:
-            line.origin = live[place[1]]
+            line.origin = line.origin or live[place[1]]
     return found
 
 
