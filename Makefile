@@ -12,6 +12,7 @@ EXTRAS := .venv-extras
 PEERS := .venv-peers
 DATA ?= ../shared/data
 KILLS ?= 5000
+HERMES_KILLS ?= 20
 SEEDS ?= 20000
 
 .PHONY: help demo test lint format types unit crash simulate extras hindsight hermes recording faults bench bench-hermes bench-quality bench-peers tune docs lock clean
@@ -76,7 +77,7 @@ $(HERMES)/.ready: Makefile pyproject.toml
 	$(HERMES)/bin/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
-hermes: $(READY) $(HERMES)/.ready ## Drive the real Hermes host through its own commands: terminal, one-shot, gateway, kills
+hermes: $(READY) $(HERMES)/.ready ## Drive the real Hermes host through its own commands: terminal, one-shot, gateway, kills (HERMES_KILLS=n)
 	@THREADLINE_HERMES_PYTHON=$(HERMES)/bin/python $(BIN)/pytest -m hermes tests/hosts/hermes tests/faults
 
 recording: $(READY) $(HERMES)/.ready ## Take the picture of two conversations in the Hermes host; write docs/hermes.svg

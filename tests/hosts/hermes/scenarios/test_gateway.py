@@ -13,6 +13,7 @@ from tests.hosts.hermes.harness.waiting import wait_until
 
 from .conftest import Living
 from .memory import Told, answer, check, opened, recalled, remembered, seen, turn, turns
+from .test_switches import LONG, summarizing
 
 pytestmark = pytest.mark.hermes
 
@@ -93,6 +94,31 @@ def test_undo_is_known_before_the_next_turn(living: Living, model: FakeModel) ->
         gateway.stop()
     assert not [one for one in model.asked("code of my safe?") if "4711" in recalled(one)]
     assert "Miro" in recalled(model.asked("What is my cat called?")[-1])
+
+
+def test_retry_and_compress(living: Living, model: FakeModel) -> None:
+    """Both write the log anew, and what was said stays said, once."""
+    home = living()
+    model.answer = summarizing
+    texts = [f"{name} is long. {LONG}".strip() for name in ("Anna", "Berta", "Clara", "Dora")]
+    with Gateway(home) as gateway:
+        for text in texts:
+            gateway.say("a", text)
+        session = gateway.session_id("a")
+        gateway.say("a", "/retry")
+        assert "Compressed" in gateway.say("a", "/compress")
+        gateway.say("a", "Emma is short.")
+        last = gateway.session_id("a")
+        gateway.stop()
+    with opened(home) as memory:
+        told = remembered(memory)
+    users = [
+        line for one in (session, last)[: 1 if last == session else 2] for lines in told[one].turns for line in lines
+    ]
+    asked = [line.partition(".")[0] for line in users if line.startswith("user: ")]
+    names = ["Anna is long", "Berta is long", "Clara is long", "Dora is long", "Emma is short"]
+    assert list(dict.fromkeys(asked)) == [f"user: {name}" for name in names]
+    assert len(asked) <= 6, "no more than the one that was retried is there twice"
 
 
 @pytest.mark.parametrize("mode", ["none", "idle"])

@@ -31,9 +31,10 @@ def ask(host: Cli, model: FakeModel, text: str) -> str:
     return re.sub(r"\n *\| \(said just before: .*\)", "", recalled(model.asked(text)[-1]))
 
 
-def test_memories_of_the_message_at_hand(living: Living, model: FakeModel) -> None:
+@pytest.mark.parametrize("embedder", ["none", "minilm"])
+def test_memories_of_the_message_at_hand(living: Living, model: FakeModel, embedder: str) -> None:
     """In the first turn of a session as well; not those of the message before; not what the model holds anyway."""
-    home = living()
+    home = living(embedder=embedder, recall_min_confidence=0.15)
     with Cli(home) as host:
         first = host.session_id()
         host.chat(FERRY)
@@ -116,7 +117,7 @@ def test_compressed_turns_come_back(living: Living, model: FakeModel, in_place: 
 
 
 def test_a_late_prefetch_is_not_another_sessions(living: Living, model: FakeModel) -> None:
-    home = living()
+    home = living(recall_min_confidence=0.15)
     with Cli(home) as host:
         host.chat(FERRY)
         host.chat(CAT)
