@@ -309,3 +309,24 @@ def test_follow_a_long_session_row_by_row(agent: Agent, recorder: Recorder, memo
     agent.say("And now?", "Now we work")
     recorder.turn("a", "And now?", "Now we work")
     assert read == [2]
+
+
+def test_bring_back_what_was_restored_in_the_log(agent: Agent, recorder: Recorder, memory: Memory, db: HostDb) -> None:
+    agent.say("Question 0", "Well")
+    agent.say("Question 1", "Well")
+    recorder.reconcile()
+    agent.undo()
+    recorder.reconcile()
+    db.restore("a")
+    recorder.reconcile()
+    assert own(memory) == [("Question 0", "Well"), ("Question 1", "Well")]
+    settled(recorder)
+
+
+def test_keep_taken_back_what_the_log_never_heard_of(agent: Agent, recorder: Recorder, memory: Memory) -> None:
+    agent.say("Question 0", "Well")
+    agent.say("Question 1", "Well")
+    recorder.reconcile()
+    memory.find_session("a").rewind()
+    settled(recorder)
+    assert own(memory) == [("Question 0", "Well")]

@@ -383,9 +383,12 @@ def _block_end(lines: Sequence[Line], start: int, seen: dict[_Face, Line]) -> in
 def _made_until(lines: Sequence[Line], start: int, seen: dict[_Face, Line]) -> int:
     """Where the lines end that nobody said when they were written: of one transaction, or with the times of others."""
     batch = 0
+    here: dict[_Face, Line] = {}
     for at in range(start, len(lines)):
         line = lines[at]
-        source = seen.get(_face(line.row)) if line.row.timestamp > 0 else None
+        face = _face(line.row)
+        source = here.get(face) or seen.get(face) if line.row.timestamp > 0 else None
+        here[face] = line
         line.replayed = source is not None
         own = 0 if line.replayed else line.batch  # a copy tells of the transaction in which its source was written
         if (batch and own and own != batch) or not (own or line.replayed or line.kind == "summary"):

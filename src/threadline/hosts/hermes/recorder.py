@@ -247,7 +247,9 @@ class Recorder:
             if turn.undone:
                 gone += one.visible if one is not None else []
             elif place <= last or self._is_over(turn, log, host, over):
-                found = writing.bring(turn, one, told if turn is target else None, restored=host.rewinds > 0)
+                found = writing.bring(
+                    turn, one, told if turn is target else None, restored=_is_restored(turn, host, journal)
+                )
                 if found is not None:
                     matched[id(turn)] = found
             else:
@@ -443,6 +445,17 @@ class Recorder:
         listed = [self._named(session_id, message) for message in told.listed]
         session.add_turn(messages=listed, host_key=key, metadata=metadata)
         said[told.said] = place
+
+
+def _is_restored(turn: HostTurn, host: HostSession, journal: Sequence[Held]) -> bool:
+    """Whether a turn that was taken back, and is not so in the log, was restored there, and this is not known yet.
+
+    Where the log never had an undo, it only does not know of it; in a session that another one continues, the undo may
+    stand in that one. What was restored is recorded as a further turn, and once: undone again, it stays so.
+    """
+    if host.rewinds == 0 or host.end_reason == "compression":
+        return False
+    return sum(one.user == turn.user and one.turn.occurred_at == turn.occurred_at for one in journal) < 2
 
 
 def _described(_: str, host: HostSession | None) -> Described:
