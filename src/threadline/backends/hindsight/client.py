@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import importlib.util
 import json
 import re
 import sys
@@ -35,12 +37,10 @@ class ClientWire:
     """
 
     def __init__(self, options: HindsightOptions) -> None:
-        try:
-            import hindsight_client  # noqa: F401 - said now, not at the first turn
-        except ImportError as error:
-            raise SettingsError(
-                "The backend hindsight needs its client: pip install 'threadline[hindsight]'."
-            ) from error
+        if importlib.util.find_spec("hindsight_client") is None:  # said now, not at the first turn
+            raise SettingsError("The backend hindsight needs its client: pip install 'threadline[hindsight]'.")
+        # Its import takes a second: neither whoever opens the memory nor the first recall is to wait for that.
+        threading.Thread(target=_import_client, name="threadline-warm", daemon=True).start()
         self._options = options
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -289,6 +289,11 @@ class ClientWire:
         if self._client is not None:
             await self._client.aclose()  # type: ignore[no-untyped-call]
         loop.stop()
+
+
+def _import_client() -> None:
+    with contextlib.suppress(ImportError):  # whoever uses it is told
+        import hindsight_client  # noqa: F401
 
 
 class _NotFoundError(Exception):
