@@ -33,14 +33,16 @@ def _(world: World) -> None:
 
 
 @OWN.add(
-    "killed in the midst of a turn", "A turn; SIGKILL while the model answers the next one; the next day.", host=True
+    "killed in the midst of a turn",
+    "A turn; SIGKILL while the model answers the next one; more than a minute later another process.",
+    host=True,
 )
 def _(world: World) -> None:
     host = world.start("a")
     world.say(host, "a")
     world.settle(host)
     world.die_in_a_turn(host, "a")
-    world.pass_the_night()
+    world.pass_a_minute()
     world.restart("later")
 
 

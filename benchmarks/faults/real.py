@@ -6,12 +6,10 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
 import subprocess
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -105,12 +103,6 @@ class User:
             return Reply("Noted.")
         tool = next(name for name in request.tools if name.endswith("_retain"))
         return Reply(tools=[ToolCall(tool, {"content": self._on_purpose[said]})])
-
-    def pass_the_night(self) -> None:
-        """Everything in the host's log becomes a day older: nobody waits for the clock."""
-        with closing(sqlite3.connect(self.home.hermes / "state.db")) as log, log:
-            log.execute("UPDATE messages SET timestamp = timestamp - 86400")
-            log.execute("UPDATE sessions SET started_at = started_at - 86400, ended_at = ended_at - 86400")
 
     def run(self, *arguments: str) -> tuple[int, str]:
         """One of the host's commands, in a process of its own: its exit code and what it shows."""

@@ -29,6 +29,8 @@ RECALL = r"POST .*/memories/recall$"
 
 AnyHost = Host | RealHost
 
+_MINUTE = 60.0
+
 
 @dataclass(slots=True)
 class Said:
@@ -201,10 +203,12 @@ class World:
         """The user says something that is no question here: until then the real host has no agent."""
         return self.step(host, "ask", session=session, query="Good morning")
 
-    def pass_the_night(self) -> None:
-        """What the real host has in its log is a day old."""
-        if self._user is not None:
-            self._user.pass_the_night()
+    def pass_a_minute(self) -> None:
+        """So old must an unfinished turn in the host's log be to be taken for one that nobody is working at.
+
+        Nothing is waited for here but the clock itself: both the host and what reads its log go by it.
+        """
+        threading.Event().wait(_MINUTE)
 
     def restart(self, session: str, **options: Any) -> None:
         """The next day: an agent is started, has time for what it owes, and ends."""
