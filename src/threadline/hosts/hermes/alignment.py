@@ -201,7 +201,7 @@ def kept_turns(session: str, log: HostLog, journal: Sequence[Held]) -> int:
 
     A turn of which a compression took the beginning is none of them.
     """
-    live = {id(line.source) for line in log.live(log.last_row + 1)}
+    live = {id(source) for line in log.live(log.last_row + 1) for source in line.sources()}
     last = max((part.number for one in journal for part in one.parts), default=0)
     matched = align(session, log.turns, journal)
     kept = 0

@@ -237,16 +237,19 @@ class Recorder:
         journal = held(session.turns())
         matched = align(session.id, log.turns, journal)
         self._forget_copies(session, log, matched)
+        # What is gone goes first: what was inherited can only be taken back while nothing stands behind it.
+        undone = [one for turn in log.turns if turn.undone and (one := matched.get(id(turn))) is not None]
+        gone = [number for one in undone for number in one.visible]
+        run.result.retracted += session.take_back(*gone) if gone else []
         self._take_back_inherited(session, log, run)
         target = target_of(log.turns, told, matched) if told is not None else None
         last = log.turns.index(target) if target is not None else -1
         writing = Writing(session, run.result, {one.turn.host_key for one in journal}, self._metadata, self._named)
-        gone: list[int] = []
         for place, turn in enumerate(log.turns):
             one = matched.get(id(turn))
             if turn.undone:
-                gone += one.visible if one is not None else []
-            elif place <= last or self._is_over(turn, log, host, over):
+                continue
+            if place <= last or self._is_over(turn, log, host, over):
                 found = writing.bring(
                     turn, one, told if turn is target else None, restored=_is_restored(turn, host, journal)
                 )
@@ -255,7 +258,6 @@ class Recorder:
             else:
                 run.result.skipped[session.id] = "its last turn may still be going on"
                 self._look_again(session.id)
-        run.result.retracted += session.take_back(*gone) if gone else []
         run.numbers[session.id] = {
             id(turn): one.parts[-1].number for turn in log.turns if (one := matched.get(id(turn)))
         }
@@ -278,7 +280,7 @@ class Recorder:
 
     def _take_back_inherited(self, session: Session, log: HostLog, run: _Run) -> None:
         """Take back for this session what was undone in it and said in the one that it comes from."""
-        heads = [line.root for line in log.inherited if line.undone]
+        heads = [root for line in log.inherited if line.undone for root in line.roots()]
         undone = [head.turn for head in heads if head.turn is not None and head is head.turn.lines[0]]
         if not undone:
             return
