@@ -163,11 +163,29 @@ def _made_until(lines: Sequence[Line], start: int, seen: dict[Face, Line]) -> in
         here[face] = line
         line.replayed = source is not None
         own = 0 if line.replayed else line.batch  # a copy tells of the transaction in which its source was written
-        if (batch and own and own != batch) or not (own or line.replayed or line.kind == "summary"):
+        if batch and own and own != batch:
+            return _next_head(lines, start, at)
+        if not (own or line.replayed or line.kind == "summary"):
             return at
         batch = batch or own
         line.origin = source if source is not None and line.is_like(source) else None
     return len(lines)
+
+
+def _next_head(lines: Sequence[Line], start: int, end: int) -> int:
+    """Where a block ends that another one follows at once, whose first messages had times of their own.
+
+    What a model has read of the log comes before what it has not, so behind a line without a time of its own, one with
+    one is the other block's. The first messages of that come before the last ones of this.
+    """
+    first = end
+    while first > start + 1 and lines[first - 1].replayed:
+        first -= 1
+    if lines[first - 1].kind != "summary":
+        return first
+    places = [next(line.roots()).row.id for line in lines[first:end]]
+    back = [at for at, (before, place) in enumerate(pairwise(places), first + 1) if place <= before]
+    return back[0] if back else end
 
 
 def block_at_start(lines: Sequence[Line], live: Sequence[Line], faces: dict[Face, Line]) -> int:
