@@ -330,3 +330,16 @@ def test_keep_taken_back_what_the_log_never_heard_of(agent: Agent, recorder: Rec
     memory.find_session("a").rewind()
     settled(recorder)
     assert own(memory) == [("Question 0", "Well")]
+
+
+def test_tell_what_is_said_in_a_branch_from_what_was_copied_after_retries(
+    agent: Agent, recorder: Recorder, memory: Memory
+) -> None:
+    agent.say("yes", "yes")
+    for reply in ("no", "yes"):
+        agent.add(user(agent.retry()), answer(reply))
+    branch = agent.branch("b")
+    branch.say("yes", "maybe")
+    recorder.reconcile()
+    assert own(memory, "b") == [("yes", "maybe")]
+    settled(recorder)

@@ -236,5 +236,9 @@ class Host(RuleBasedStateMachine):
 
 TestHost = Host.TestCase
 TestHost.settings = settings(
-    max_examples=60, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=60,
+    stateful_step_count=12,
+    deadline=None,
+    derandomize=True,  # raise max_examples and leave this out to go and look for more
+    suppress_health_check=list(HealthCheck),
 )

@@ -219,7 +219,7 @@ def _found(line: Line, live: Sequence[Line]) -> bool:
 def copies_at_start(lines: Sequence[Line], live: Sequence[Line]) -> int:
     """How many rows at the beginning of a branch are copies of what its parent's model had."""
     kept = [line for line in live if not line.undone]
-    places = _places(lines, kept)
+    places = _up_to_the_end(lines, kept, _places(lines, kept))
     if len(kept) < len(live):
         # What was undone in the parent only after the branch is in the branch, up to the end. What was undone before is
         # not, but may have been said again there: then there was a pause before it.
@@ -231,6 +231,24 @@ def copies_at_start(lines: Sequence[Line], live: Sequence[Line]) -> int:
         if place is not None:
             line.copies(kept, *place)
     return len(places)
+
+
+def _up_to_the_end(
+    lines: Sequence[Line], live: Sequence[Line], places: list[tuple[int, int] | None]
+) -> list[tuple[int, int] | None]:
+    """The copies, but for the last ones without which they fit to the very end of what there was to copy.
+
+    What is copied is everything, up to the end. After retries the log has more like it before.
+    """
+    if not places or places[-1] is None or places[-1][1] == len(live) - 1:
+        return places
+    for count in range(len(places), max(0, len(places) - _NEAR), -1):
+        copies = lines[:count]
+        at_end = _place(copies[-1], live, len(live) - 1, 1) is not None
+        if at_end and _link(copies, live, dry=True) == count:
+            _link(copies, live)
+            return [None] * count
+    return places
 
 
 def _places(lines: Sequence[Line], live: Sequence[Line]) -> list[tuple[int, int] | None]:
@@ -285,6 +303,7 @@ def match_block(block: Sequence[Line], live: Sequence[Line]) -> list[Line]:
     Before the summary stand copies of the first messages; after it, copies of the last ones up to the very last that
     was in the log, and then what was not in it yet.
     """
+    live = [line for line in live if line.plain or line.calls]  # a task list, or a summary, has no copy to go by
     summaries = [at for at, line in enumerate(block) if line.kind == "summary" and not _is_task_list(line)]
     first = summaries[-1] if summaries else 0
     merged = bool(summaries) and bool(block[first].text)
