@@ -308,7 +308,7 @@ def match_block(block: Sequence[Line], live: Sequence[Line]) -> list[Line]:
     first = summaries[-1] if summaries else 0
     merged = bool(summaries) and bool(block[first].text)
     tail = [line for line in block[first if merged or not summaries else first + 1 :] if line.text or line.calls]
-    _match_head(block[: first + 1], live)
+    _match_head(block[:first], live)
     new = _best_split(tail, live)
     _link(tail[: len(tail) - new], live)
     return [line for line in tail[len(tail) - new :] if not line.replayed] if new else []
