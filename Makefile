@@ -78,7 +78,7 @@ $(HERMES)/.ready: Makefile pyproject.toml
 	@touch $@
 
 hermes: $(READY) $(HERMES)/.ready ## Drive the real Hermes host through its own commands: terminal, one-shot, gateway, kills (HERMES_KILLS=n)
-	@THREADLINE_HERMES_PYTHON=$(HERMES)/bin/python $(BIN)/pytest -m hermes tests/hosts/hermes tests/faults
+	@THREADLINE_HERMES_PYTHON=$(HERMES)/bin/python HERMES_KILLS=$(HERMES_KILLS) $(BIN)/pytest -n 2 -m hermes tests/hosts/hermes tests/faults
 
 recording: $(READY) $(HERMES)/.ready ## Take the picture of two conversations in the Hermes host; write docs/hermes.svg
 	@$(BIN)/python -m benchmarks.hermes.recording --hermes-python $(HERMES)/bin/python --write docs/hermes.svg
