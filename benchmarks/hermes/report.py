@@ -128,9 +128,9 @@ For Threadline with its embedded backend, at {turns:,} turns of history:
 - The unmodified host runs `hermes chat` in a process of its own, with a fake model that answers at once. The turns and
   commands are typed into it (`tests/hosts/hermes/harness/`); the calls of the provider that the host loaded are timed
   around each, within its process and on the host's own threads (`benchmarks/hermes/inside/probe.py`).
-- By turns, each provider has a process, {rounds} times. In each the same session goes on for {each} turns; then
-  `/branch`, `/resume`, `/new` and `/resume` are typed, with a turn between them, and `/exit` when nothing is left to
-  do. After each turn the queues are given the time to run dry, as a user takes seconds between messages.
+- By turns, each provider has a process, {rounds} times. In each the same session goes on for {each} turns; then `/new`,
+  `/branch` and `/resume` are typed, with a turn after each, and `/exit` when nothing is left to do. After each turn the
+  queues are given the time to run dry, as a user takes seconds between messages.
 - **The past**: {turns:,} turns are in the host's own log, for everyone. Threadline with its embedded backend took them
   over with `threadline hermes reconcile` before ({seconds:,.0f} s; that is not timed otherwise), with the embedder
   `minilm`; everything else is at its default, comparing the log with the journal at each start included. The
