@@ -93,14 +93,12 @@ def _verdict(query: Query, ranked: Ranked, seen: Visible, row: int | None, place
         return "the scope or a filter leaves it out"
     if place is None:
         return "no channel has it among its best: it shares too little with the question"
-    least = query.min_confidence
-    if least is not None and ranked.confidence[place] < least:
-        return f"its confidence of {ranked.confidence[place]:.2f} is below the {least:g} that was asked for"
+    sure, least = ranked.confidence[place], query.min_confidence
+    if sure < (LEAST if least is None else least):
+        needed = f"the {LEAST:g} that is always needed" if least is None else f"the {least:g} that was asked for"
+        return f"its confidence of {sure:.2f} is below {needed}"
     if least is None and not is_answerable(ranked):
-        return (
-            f"nothing is as sure as {SURE:g} to bear on the question, so few were returned: this one's confidence is "
-            f"{ranked.confidence[place]:.2f} (at least {LEAST:g} is needed)"
-        )
+        return f"nothing is as sure as {SURE:g} to bear on the question, so few were returned: this one is {sure:.2f}"
     return "others came before it, and filled the token budget or the limit; or one of them says the same"
 
 

@@ -61,12 +61,6 @@ def test_take_along_nothing_that_has_nothing_of_the_question() -> None:
     assert weigh(rows, [0.0, 0.8, 0.0], [-0.1, 0.5, 0.0], depth=1) == [1]
 
 
-def test_take_along_what_nobody_can_tell_anything_of() -> None:
-    """Without vectors, what says the same in other words has nothing of the question that could be seen."""
-    rows = rows_of([Message(1), Message(1), Message(1), Message(1)])
-    assert weigh(rows, [0.0, 0.8, 0.0, 0.0], depth=1) == [0, 1, 2]
-
-
 def test_take_along_nothing_hidden() -> None:
     rows = rows_of([Message(1), Message(1), Message(1)])
     assert weigh(rows, [0.1, 0.8, 0.1], seen=[False, True, True], depth=1) == [1, 2]

@@ -203,9 +203,9 @@ def test_return_few_where_nothing_is_sure(store: SqliteStore) -> None:
     assert chosen(store, ranked(store, sure=[LEAST / 2] * 6)) == []
 
 
-def test_return_all_where_one_is_sure(store: SqliteStore) -> None:
+def test_return_all_that_has_anything_of_it_where_one_is_sure(store: SqliteStore) -> None:
     say(store, *(f"apple {number}" for number in range(6)))
-    assert len(chosen(store, ranked(store, sure=[0.0, 0.0, 0.0, 0.0, 0.0, SURE]))) == 6
+    assert len(chosen(store, ranked(store, sure=[LEAST, LEAST, LEAST, LEAST / 2, 0.0, SURE]))) == 4
 
 
 def test_return_what_is_as_sure_as_was_asked_for(store: SqliteStore) -> None:

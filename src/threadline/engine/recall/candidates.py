@@ -42,9 +42,8 @@ def candidates(
         return found
     leaders = found[np.argsort(-(_standard(words[found]) + _standard(meaning[found])), kind="stable")[:_LEADERS]]
     beside = _beside(rows, leaders, seen)
-    if meaning.any():  # Not what stands next to a find and has nothing of the question itself, where that can be told.
-        beside = beside[(words[beside] > 0) | (meaning[beside] > 0)]
-    return np.union1d(found, beside)
+    # Not what stands next to a find and has nothing of the question itself.
+    return np.union1d(found, beside[(words[beside] > 0) | (meaning[beside] > 0)])
 
 
 def _best(scores: Floats, depth: int) -> Places:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 SURE = 0.15
 FEW = 3
 
-#: Of those few, none that is less sure than this.
-LEAST = 0.005
+#: What is less sure than this is not worth its place in any case: it has next to nothing of the question.
+LEAST = 0.01
 
 #: So many pieces of one message are returned before those of others; the rest of it comes last.
 _PIECES = 2
@@ -93,11 +93,9 @@ def is_answerable(ranked: Ranked) -> bool:
 
 def _worthwhile(ranked: Ranked, query: Query) -> list[int]:
     """The places of the ranking that are worth returning, in their order."""
-    if query.min_confidence is not None:
-        return [place for place, sure in enumerate(ranked.confidence) if sure >= query.min_confidence]
-    if is_answerable(ranked):
-        return list(range(len(ranked.places)))
-    return [place for place, sure in enumerate(ranked.confidence) if sure >= LEAST][:FEW]
+    least = LEAST if query.min_confidence is None else query.min_confidence
+    places = [place for place, sure in enumerate(ranked.confidence) if sure >= least]
+    return places if query.min_confidence is not None or is_answerable(ranked) else places[:FEW]
 
 
 def _spread(ranked: Ranked, places: list[int], fetch: Fetch) -> Iterator[Hit]:
