@@ -197,7 +197,7 @@ def block_at_start(lines: Sequence[Line], live: Sequence[Line], faces: dict[Face
 
 def own_begins(lines: Sequence[Line], end: int, live: Sequence[Line]) -> int:
     """Where a session's own lines begin, with a block of a compression at its beginning."""
-    new = match_block(lines[:end], [line for line in live if not line.undone]) if end else []
+    new = match_block(lines[:end], [line for line in live if not line.undone], flushed=True) if end else []
     return lines.index(new[0]) if new else end
 
 
@@ -297,11 +297,14 @@ def _merged_forward(line: Line, live: Sequence[Line], at: int) -> int | None:
     return None
 
 
-def match_block(block: Sequence[Line], live: Sequence[Line]) -> list[Line]:
+def match_block(block: Sequence[Line], live: Sequence[Line], flushed: bool = False) -> list[Line]:
     """Tell the copies in a block, and give each its origin. What is no copy is returned: it was said just now.
 
     Before the summary stand copies of the first messages; after it, copies of the last ones up to the very last that
     was in the log, and then what was not in it yet.
+
+    Args:
+        flushed: everything was written before, as the host does for a new session: new is only what is nowhere.
     """
     live = [line for line in live if line.plain or line.calls]  # a task list, or a summary, has no copy to go by
     summaries = [at for at, line in enumerate(block) if line.kind == "summary" and not _is_task_list(line)]
@@ -309,7 +312,7 @@ def match_block(block: Sequence[Line], live: Sequence[Line]) -> list[Line]:
     merged = bool(summaries) and bool(block[first].text)
     tail = [line for line in block[first if merged or not summaries else first + 1 :] if line.text or line.calls]
     _match_head(block[:first], live)
-    new = _best_split(tail, live)
+    new = _nowhere(tail, live) if flushed else _best_split(tail, live)
     _link(tail[: len(tail) - new], live)
     return [line for line in tail[len(tail) - new :] if not line.replayed] if new else []
 
@@ -319,12 +322,26 @@ def _is_task_list(line: Line) -> bool:
 
 
 def _match_head(head: Sequence[Line], live: Sequence[Line]) -> None:
+    """Find the origins of copies of the first lines there were."""
     at = 0
+    found: list[tuple[Line, tuple[int, int]]] = []
     for line in head:
-        found = _next_place(line, live, at, 16)
-        if found is not None:
-            line.copies(live, *found)
-            at = found[1] + 1
+        place = _next_place(line, live, at, 16)
+        if place is not None:
+            found.append((line, place))
+            at = place[1] + 1
+    before = found[-1][1][1] if found else 0
+    for line, place in reversed(found):
+        # A question that was asked again is the one before its answer: of the first attempt, the model had nothing.
+        place = _place(line, live, before, before - place[0] + 1) or place
+        line.copies(live, *place)
+        before = place[0] - 1
+
+
+def _nowhere(tail: Sequence[Line], live: Sequence[Line]) -> int:
+    """How many lines at the end are like nothing that was there."""
+    known = [at for at, line in enumerate(tail, 1) if _place(line, live, len(live) - 1, _WINDOW) is not None]
+    return len(tail) - (known[-1] if known else 0)
 
 
 def _best_split(tail: Sequence[Line], live: Sequence[Line]) -> int:
@@ -334,7 +351,7 @@ def _best_split(tail: Sequence[Line], live: Sequence[Line]) -> int:
     the log has lines that the host's model had no more.
     """
     unlike = {
-        new: len(tail) - new - _link(tail[: len(tail) - new], live, dry=True)
+        new: _misfit(tail[: len(tail) - new], live)
         for new in range(len(tail))
         if live and _place(tail[len(tail) - new - 1], live, len(live) - 1, 1) is not None
     }
@@ -348,6 +365,17 @@ def _best_split(tail: Sequence[Line], live: Sequence[Line]) -> int:
     # What the agent said or did is in the log before a compression; only the user's message may not be.
     old = [at for at, line in enumerate(tail) if line.row.role != "user" and _found(line, live)]
     return len(tail) - 1 - old[-1] if old else len(tail)
+
+
+def _misfit(copies: Sequence[Line], live: Sequence[Line]) -> int:
+    """How badly lines fit as copies of the last there were: those without an origin, and those between the origins."""
+    at = len(live) - 1
+    misfit = 0
+    for line in reversed(copies):
+        place = _place(line, live, at, _WINDOW)
+        misfit += 1 if place is None else at - place[1]
+        at = at if place is None else place[0] - 1
+    return misfit
 
 
 def _link(copies: Sequence[Line], live: Sequence[Line], dry: bool = False) -> int:
