@@ -55,6 +55,18 @@ def settled(provider: ThreadlineProvider, *sessions: str) -> None:
         assert provider.settle(session, 10.0)
 
 
+def test_take_over_what_an_agent_without_a_provider_lived(provider: ThreadlineProvider, home: Path) -> None:
+    """The host leaves one without now and then: what it lived is found when another one ends."""
+    db = HostDb(home)
+    Agent(db, "s1").say("Hello", "Good morning")
+    provider.sync_turn("Hello", "Good morning", session_id="s1")
+    settled(provider, "s1")
+    Agent(db, "nobody's").say("Is anybody there?", "Yes")
+    provider.on_session_end([])
+    settled(provider, "s1")
+    assert texts(provider, "nobody's") == ["Is anybody there?"]
+
+
 # Turns
 
 

@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import OpenMemory
 from threadline import Memory
 from threadline.hosts.hermes.recorder import Recorder
-from threadline.hosts.hermes.statedb import Row
+from threadline.hosts.hermes.statedb import HostSession, Row, StateDb
 from threadline.turns import Turn
 
 from .hostlog import Agent, HostDb, answer, call, result, user
@@ -232,6 +232,30 @@ def test_leave_out_what_was_not_said_with_the_user(db: HostDb, recorder: Recorde
     skipped = recorder.reconcile().skipped
     assert skipped.keys() == {"child", "unmarked", "job"}
     assert [session.id for session in memory.sessions()] == ["a"]
+
+
+def test_pass_over_what_did_not_change(db: HostDb, recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, HostSession] = {}
+    quiet, busy = Agent(db, "quiet"), Agent(db, "busy")
+    for agent in (quiet, busy):
+        agent.say("Hello", "Good morning")
+    Agent(db, "job", "cron").say("[IMPORTANT: You are running as a scheduled cron job.]", "Nothing new")
+    assert len(recorder.reconcile(seen).added) == 2
+    assert seen.keys() == {"quiet", "busy", "job"}
+    busy.say("And how are you?", "Well")
+    read: list[str] = []
+    rows = StateDb.rows
+
+    def listed(self: StateDb, session: str, after: int = 0) -> list[Row] | None:
+        read.append(session)
+        return rows(self, session, after)
+
+    monkeypatch.setattr(StateDb, "rows", listed)
+    assert recorder.reconcile(seen).added == [("busy", 2)]
+    assert recorder.reconcile(seen).added == []
+    assert read == ["busy"]
+    busy.undo(1)
+    assert recorder.reconcile(seen).retracted == [("busy", 2)]
 
 
 def test_take_back_in_a_branch_what_it_inherited(agent: Agent, recorder: Recorder, memory: Memory) -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from threadline.hosts.hermes.statedb import HostSession
 from threadline.memory import Memory
 from threadline.prefetch.prefetch import Prefetcher
 
@@ -51,11 +52,13 @@ class Shared:
 
     Attributes:
         prefetcher: runs what is looked up in the background besides recalls of a session.
+        seen: how the sessions of the host's log were when they were last compared with the journal.
     """
 
     def __init__(self, memory: Memory) -> None:
         self.memory = memory
         self.prefetcher: Prefetcher[Any] = Prefetcher()
+        self.seen: dict[str, HostSession] = {}
         self._lock = threading.Lock()
         self._done: set[str] = set()
 

@@ -148,7 +148,7 @@ class ThreadlineProvider:
         session = self._session_id
         if self._do("open", self._begin, False) and session and self._agent().writes:
             self._errands.send(session, lambda: self._do_soon("log", lambda opened: self._meet(opened, session)))
-            self._reconcile_once()
+            self._reconcile_soon(once=True)
 
     def initialize_for_inspection(self, session_id: str, **kwargs: Any) -> None:
         """The agent is only looked at: nothing is opened, and nothing begun."""
@@ -299,6 +299,8 @@ class ThreadlineProvider:
             self._tell_of_delivery(opened)
 
         self._do("record", end, None)
+        if not compressing:  # the host leaves an agent without a provider now and then: its sessions are nobody's
+            self._reconcile_soon()
 
     def on_pre_compress(self, messages: object = None, *, require_checkpoint: bool = False, **kwargs: Any) -> str:
         """The host is about to replace what was said by a summary: have it in the journal first.
@@ -483,11 +485,17 @@ class ThreadlineProvider:
         else:
             self._troubles.clear("delivery")
 
-    def _reconcile_once(self) -> None:
-        """Once in a process, the whole of the host's log: nobody waits for that."""
+    def _reconcile_soon(self, once: bool = False) -> None:
+        """What changed in the host's log since this process last looked at it: nobody waits for that.
+
+        Args:
+            once: only if this process never did.
+        """
         opened = self._access.opened if self._access is not None else None
-        if opened is not None and _reconciles(opened) and opened.shared.first("reconcile"):
-            self._errands.send(_WHOLE_LOG, lambda: self._do_soon("log", lambda now: now.recorder.reconcile()))
+        if opened is None or not _reconciles(opened) or (once and not opened.shared.first("reconcile")):
+            return
+        if self._errands.is_settled(_WHOLE_LOG):
+            self._errands.send(_WHOLE_LOG, lambda: self._do_soon("log", _reconcile))
 
     def _stay(self, session: str, reason: str) -> None:
         """The conversation was changed under the id that it has."""
@@ -599,6 +607,10 @@ class ThreadlineProvider:
 
         if not self._over:
             self._do(topic, unless_over, None)
+
+
+def _reconcile(opened: Opened) -> None:
+    opened.recorder.reconcile(opened.shared.seen)
 
 
 def _reconciles(opened: Opened) -> bool:

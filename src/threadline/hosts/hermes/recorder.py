@@ -167,8 +167,12 @@ class Recorder:
             self._catch_up(session_id, run, over)
             return run.result
 
-    def reconcile(self) -> Reconciled:
+    def reconcile(self, seen: dict[str, HostSession] | None = None) -> Reconciled:
         """Bring all sessions that belong here to what the log says. Doing it again changes nothing.
+
+        Args:
+            seen: how sessions were when they were last looked at. One that is as it was then is passed over; how the
+                others are now is written down, but for those of which a turn may be going on.
 
         Raises:
             StorageError: the journal could not be read or written.
@@ -180,8 +184,12 @@ class Recorder:
         for host in hosts or ():
             if self._belongs is not None and not self._belongs(host):
                 continue
+            if seen is not None and seen.get(host.id) == host:
+                continue
             with self._lock:  # let go between sessions: a live turn goes first
                 self._catch_up(host.id, run)
+            if seen is not None and host.id not in self._unfinished:
+                seen[host.id] = host
         return run.result
 
     def kept_turns(self, session_id: str) -> int:
