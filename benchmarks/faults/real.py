@@ -50,15 +50,18 @@ class User:
 
     def __init__(self, player: Player, python: Path, folder: Path, url: str) -> None:
         self._player, self._url = player, url
-        self.model = FakeModel(self._answer)
-        self.home = Home(folder / "user", python, self.model, config=_CONFIG)
+        self.model = FakeModel(self._answer).__enter__()
+        try:
+            self.home = Home(folder / "user", python, self.model, config=_CONFIG)
+        except BaseException:
+            self.model.__exit__(None, None, None)
+            raise
         self.calls = Calls(self.home)
         self.ids: dict[str, set[str]] = {}
         self._on_purpose: dict[str, str] = {}
         self._installed = False
 
     def __enter__(self) -> User:
-        self.model.__enter__()
         return self
 
     def __exit__(self, *error: Any) -> None:

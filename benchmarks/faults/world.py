@@ -61,13 +61,21 @@ class World:
 
     def __enter__(self) -> Self:
         self.server.start_listening()
-        if self.player.real:
-            if self._python is None:
-                raise ValueError("the real host needs the interpreter of an environment with hermes-agent")
-            self._user = User(self.player, self._python, self._folder, self.server.url).__enter__()
-            if self.player.embedded:
-                self._holding = JournalHolding(self._user.memory_home, BANK)
+        try:
+            self._arrange()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         return self
+
+    def _arrange(self) -> None:
+        if not self.player.real:
+            return
+        if self._python is None:
+            raise ValueError("the real host needs the interpreter of an environment with hermes-agent")
+        self._user = User(self.player, self._python, self._folder, self.server.url)
+        if self.player.embedded:
+            self._holding = JournalHolding(self._user.memory_home, BANK)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
