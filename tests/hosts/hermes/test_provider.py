@@ -905,8 +905,8 @@ def test_leak_nothing_when_an_agent_is_dropped_without_a_word(home: Path) -> Non
     _until(lambda: threading.active_count() <= before + 5)
     del provider, agent
     agents.clear()
-    gc.collect()
-    _until(lambda: pool.open_banks() == [])
+    # An agent may still be looking at the log in the background: it is collected when that is done.
+    _until(lambda: gc.collect() >= 0 and pool.open_banks() == [])
     _until(lambda: threading.active_count() <= before)
 
 
