@@ -128,3 +128,10 @@ def test_find_the_turn_in_the_hosts_list() -> None:
 def test_name_who_was_overheard() -> None:
     assert texts.speaker_of("[Ada|7]\nLunch?") == ("Ada", "Lunch?")
     assert texts.speaker_of("Lunch?") == (None, "Lunch?")
+
+
+def test_take_off_fences_that_appear_when_others_are_gone() -> None:
+    hidden = "<memory-<memory-context>\nnothing\n</memory-context>context>\nrecalled\n</memory-context>What now?"
+    found = texts.user_message(hidden)
+    assert found is not None
+    assert found.text == "What now?"

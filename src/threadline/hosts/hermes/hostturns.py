@@ -15,6 +15,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from threadline.hosts.fence import strip_fences
 from threadline.hosts.hermes import messages as texts
 from threadline.hosts.hermes.lines import (
     Face,
@@ -273,7 +274,7 @@ class HostLog:
 
 
 def _overheard(line: Line) -> Message | None:
-    speaker, text = texts.speaker_of(texts.unfenced(texts.plain(line.row.content)).strip())
+    speaker, text = texts.speaker_of(strip_fences(texts.plain(line.row.content)).strip())
     if not text.strip():
         return None
     return Message("user", text, speaker=speaker, occurred_at=moment(line.row.timestamp), ref=str(line.row.id))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from threadline.hosts.fence import strip_fences
 from threadline.hosts.hermes import messages as texts
 from threadline.hosts.hermes.statedb import Row
 
@@ -61,9 +62,9 @@ class Line:
         """The line of a row."""
         if row.role == "user":
             plain = texts.plain(row.content)
-            kind, text = texts.kind_of(texts.unfenced(plain)), texts.said(plain)
+            kind, text = texts.kind_of(strip_fences(plain)), texts.said(plain)
         else:
-            plain = text = texts.unfenced(texts.plain(row.content))
+            plain = text = strip_fences(texts.plain(row.content))
             kind = "said"
             if row.role == "assistant" and texts.is_summary(plain):
                 kind, text = "summary", texts.within_summary(plain)

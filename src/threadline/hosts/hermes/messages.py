@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
+from threadline.hosts.fence import strip_fences
 from threadline.importers.contents import call_text, joined, text_of
 from threadline.redaction import redact
 from threadline.session.checks import clean_text
@@ -27,15 +28,6 @@ JSON_MARK = "\0json:"
 _PICTURES = {"image", "image_url", "input_image"}
 _CAPTIONS = ("caption", "alt", "alt_text", "description", "title")
 _ALIASES = {"input_audio": "audio", "audio_url": "audio", "video_url": "video", "input_file": "file"}
-
-# What agent/memory_manager.py puts around recalled memory.
-_FENCED = re.compile(r"<\s*memory-context\s*>.*?</\s*memory-context\s*>", re.IGNORECASE | re.DOTALL)
-_FENCE = re.compile(r"</?\s*memory-context\s*>", re.IGNORECASE)
-_NOTE = re.compile(
-    r"\[System note:\s*The following is recalled memory context,\s*NOT new user input\.\s*"
-    r"Treat as (?:informational background data|authoritative reference data[^\]]*)\.\]\s*",
-    re.IGNORECASE,
-)
 
 # What agent/skill_commands.py and agent/skill_bundles.py put around what the user asked of a skill.
 _SKILL = "[IMPORTANT: The user has invoked the "
@@ -111,13 +103,6 @@ def plain(content: object) -> str:
     return clean_text(text)
 
 
-def unfenced(text: str) -> str:
-    """The text without recalled memory and the fences around it."""
-    if "memory" not in text.lower():
-        return text
-    return _FENCE.sub("", _NOTE.sub("", _FENCED.sub("", text)))
-
-
 def kind_of(text: str) -> Kind:
     """What a message in the user's name is, by how it begins."""
     text = text.lstrip()
@@ -159,7 +144,7 @@ def within_summary(text: str) -> str:
 
 def said(text: str) -> str:
     """What the user said: without fences, a skill's instructions, and what a compression added."""
-    text = unfenced(text).strip()
+    text = strip_fences(text).strip()
     if text.startswith("[System note: "):
         text = _NOTE_BEFORE.sub("", text, count=1) or text
     if text.startswith(_SKILL):
@@ -204,7 +189,7 @@ def agent_text(content: object, tool_calls: object) -> str:
         function = call.get("function")
         told = function if isinstance(function, Mapping) else call
         calls.append(call_text(told.get("name"), told.get("arguments")))
-    return joined(unfenced(plain(content)).strip(), *calls)
+    return joined(strip_fences(plain(content)).strip(), *calls)
 
 
 def to_message(message: Mapping[str, Any]) -> Message | None:
@@ -224,7 +209,7 @@ def to_message(message: Mapping[str, Any]) -> Message | None:
 
 def user_message(text: str, ref: str | None = None) -> Message | None:
     """What the user said, or the host reported in the user's name; None where it is neither."""
-    kind = kind_of(unfenced(text))
+    kind = kind_of(strip_fences(text))
     if kind in ("nudge", "review"):
         return None
     spoken = said(text)

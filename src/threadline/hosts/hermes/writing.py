@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import cached_property
 
 from threadline.errors import ForgottenError, InputError
+from threadline.hosts.fence import strip_fences
 from threadline.hosts.hermes import messages as texts
 from threadline.hosts.hermes.alignment import REST, Held
 from threadline.hosts.hermes.hostturns import HostTurn
@@ -66,7 +67,7 @@ class Told:
         found = texts.last_turn(self.messages or (), self.user)
         if found:
             return found
-        answer = texts.unfenced(texts.plain(self.assistant)).strip()
+        answer = strip_fences(texts.plain(self.assistant)).strip()
         asked = texts.user_message(texts.plain(self.user))
         return [*([asked] if asked else []), *([Message("assistant", answer)] if answer else [])]
 
