@@ -130,8 +130,8 @@ def test_name_who_was_overheard() -> None:
     assert texts.speaker_of("Lunch?") == (None, "Lunch?")
 
 
-def test_take_off_fences_that_appear_when_others_are_gone() -> None:
+def test_leave_no_fence_that_appears_when_another_is_gone() -> None:
     hidden = "<memory-<memory-context>\nnothing\n</memory-context>context>\nrecalled\n</memory-context>What now?"
     found = texts.user_message(hidden)
     assert found is not None
-    assert found.text == "What now?"
+    assert found.text == "recalled\nWhat now?", "nobody's fence stood around it, and none does now"
