@@ -131,7 +131,6 @@ def test_name_who_was_overheard() -> None:
 
 
 def test_leave_no_fence_that_appears_when_another_is_gone() -> None:
-    hidden = "<memory-<memory-context>\nnothing\n</memory-context>context>\nrecalled\n</memory-context>What now?"
-    found = texts.user_message(hidden)
+    found = texts.user_message("<mem<memory-context>ory-context>What now?")
     assert found is not None
-    assert found.text == "recalled\nWhat now?", "nobody's fence stood around it, and none does now"
+    assert found.text == "What now?"
