@@ -22,7 +22,7 @@ _BATCH = 32
 _SECONDS = 300.0
 
 
-class _Server(RealHindsight):
+class MeasuredHindsight(RealHindsight):
     """Knows its processes and where its database lies."""
 
     def pids(self) -> list[int]:
@@ -52,7 +52,7 @@ class HindsightChunks:
 
     def open(self, _folder: Path, /) -> None:
         """Start the server."""
-        self._server = _Server(self._python)
+        self._server = MeasuredHindsight(self._python)
         self._server.__enter__()
         self._client: Any = Hindsight(base_url=self._server.url, timeout=_SECONDS)
         self._waiting: list[dict[str, Any]] = []
