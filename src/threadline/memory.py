@@ -155,6 +155,7 @@ class Memory:
 
         Raises:
             UnknownSessionError: there is none of that id.
+            ForgottenError: it was forgotten.
         """
         context = self._alive()
         return Session(context, context.journal.get_session(context.bank, session))

@@ -146,9 +146,11 @@ class Journal:
 
         Raises:
             UnknownSessionError: there is none.
+            ForgottenError: it was forgotten.
         """
         record = self.find_session(bank, session)
         if record is None:
+            self._refuse_forgotten(self.database.read(), bank, session)
             raise UnknownSessionError(
                 f"There is no session {session!r} in bank {bank.name!r}; `threadline sessions` lists them."
             )
