@@ -21,7 +21,7 @@ LAYERS = (
     {"delivery"},
     {"backends"},
     {"engine"},
-    {"errors", "settings", "turns", "tags", "retry_after", "documents", "database", "redaction"},
+    {"errors", "settings", "turns", "tags", "retry_after", "documents", "database", "harmless", "redaction"},
 )
 MODULES = sorted(path for path in SOURCE.rglob("*.py") if path != SOURCE / "__init__.py")
 

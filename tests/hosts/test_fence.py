@@ -18,9 +18,9 @@ from threadline.hosts.fence import (
     fence_answer,
     fence_memories,
     fence_text,
-    harmless,
     strip_fences,
 )
+from threadline.harmless import harmless
 
 # As the host has them (agent/memory_manager.py of 0.19.0): what it takes out of the text that it is given.
 _BLOCK = re.compile(r"<\s*memory-context\s*>[\s\S]*?</\s*memory-context\s*>", re.IGNORECASE)
