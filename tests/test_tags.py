@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from threadline import InputError
-from threadline.tags import TagFilter, TagMatch, Tags
+from threadline.tags import TagFilter, TagMatch, Tags, from_group
 
 ALL = ("a", "b", "c")
 
@@ -150,3 +150,32 @@ def test_say_the_same_as_json(made: tuple[TagFilter, Documents]) -> None:
 
     condition, expected = made
     assert frozenset(tags for tags in POWERSET if reads(condition.as_group(), tags)) == expected
+    assert frozenset(tags for tags in POWERSET if from_group(condition.as_group()).passes(tags)) == expected
+
+
+def _nested(depth: int) -> dict[str, Any]:
+    return {"not": _nested(depth - 1)} if depth else {"tags": ["a"]}
+
+
+@pytest.mark.parametrize(
+    ("group", "says"),
+    [
+        (7, "A tag group is"),
+        ({}, "A tag group is"),
+        ({"and": {}}, "A tag group is"),
+        ({"and": [], "or": []}, "A tag group is"),
+        ({"tags": ["a"], "mach": "any"}, "A tag group is"),
+        ({"tags": ["a"], "match": "some"}, "match must be one of"),
+        ({"tags": ["a"], "match": ["any"]}, "match must be one of"),
+        ({"tags": [["a"]]}, "A tag must be text"),
+        ({"or": [{"not": 1}]}, "A tag group is"),
+        (_nested(40), "deep"),
+    ],
+)
+def test_refuse_json_that_is_no_condition(group: object, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        from_group(group)
+
+
+def test_read_a_group_without_a_match_as_a_hindsight_server_does() -> None:
+    assert from_group({"tags": ["a", "b"]}) == Tags("a", "b", match="any_strict")

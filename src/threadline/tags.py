@@ -135,3 +135,31 @@ class NotOf(TagFilter):
     def as_group(self) -> dict[str, Any]:
         """The condition as JSON."""
         return {"not": self.condition.as_group()}
+
+
+#: How deep groups may lie in each other.
+_DEEPEST = 32
+
+
+def from_group(group: object, depth: int = 0) -> TagFilter:
+    """A condition out of its JSON, as `TagFilter.as_group` and a Hindsight server write it.
+
+    Raises:
+        InputError: it is no such thing, or one of it lies deeper than anybody would write.
+    """
+    if depth > _DEEPEST:
+        raise InputError(f"Tag groups may lie {_DEEPEST} deep in each other; these lie deeper.")
+    match group:
+        case {"tags": list(names), **rest} if rest.keys() <= {"match"}:
+            return Tags(*names, match=rest.get("match", "any_strict"))
+        case {"and": list(groups), **rest} if not rest:
+            return AllOf(tuple(from_group(each, depth + 1) for each in groups))
+        case {"or": list(groups), **rest} if not rest:
+            return AnyOf(tuple(from_group(each, depth + 1) for each in groups))
+        case {"not": one, **rest} if not rest:
+            return NotOf(from_group(one, depth + 1))
+        case _:
+            raise InputError(
+                f"A tag group is {{'tags': [...], 'match': 'any'}}, or one of 'and', 'or' (a list of groups) and 'not' "
+                f"(a group), not {str(group)[:200]}."
+            )
