@@ -21,7 +21,8 @@ from threadline.engine.recall.select import Hit, select
 from threadline.engine.recall.timeframe import Timeframe
 from threadline.engine.retain.prepare import prepare
 from threadline.engine.retain.reembed import Reembedding
-from threadline.engine.store.base import Figures, Memory, Store
+from threadline.engine.store.base import Figures, Item, Memory, Store
+from threadline.engine.store.shelf import Shelf
 from threadline.engine.store.sqlite import SqliteStore
 
 _REBUILD = 64
@@ -81,6 +82,36 @@ class Bank:
         self._store.retain(batch, prepare(self._store.missing(batch), embedder), model)
         if self._store.words.behind() > _BEHIND:
             self._store.words.catch_up()
+
+    @property
+    def shelf(self) -> Shelf:
+        """Documents and memories as callers of a server know them."""
+        return self._store.shelf
+
+    def put(self, items: Sequence[Item], key: str, *, replaced: Collection[str] = (), embed: bool = True) -> bool:
+        """Store items of documents in one transaction, and make memories of them.
+
+        Args:
+            key: the idempotency key; one that was applied changes nothing.
+            replaced: documents whose items these take the place of.
+            embed: False: leave the vectors to `upkeep`; until then they are found by words.
+
+        Returns:
+            Whether they were stored; False where the key was applied before.
+
+        Raises:
+            EmbedderError: the model cannot be loaded or run.
+            StorageError: the bank cannot be written.
+        """
+        if self.shelf.applied(key):
+            return False
+        embedder = self._reembedding.serving()
+        prepared = iter(prepare([each for item in items for each in item.passages()], embedder if embed else None))
+        ready = [(item, [next(prepared) for _ in item.passages()]) for item in items]
+        stored = self.shelf.put(ready, key, replaced, embedder.name if embedder else "")
+        if self._store.words.behind() > _BEHIND:
+            self._store.words.catch_up()
+        return stored
 
     def retract(self, document: str, turns: Collection[int]) -> None:
         """Take turns out of a document, with their memories; no later batch brings them back."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,17 @@ def split(text: str, capacity: int = CAPACITY) -> list[tuple[int, int]]:
         for offset, chunk in _splitter(capacity).chunk_indices(text[start:end]):
             pieces.extend(_trimmed(text, start + offset, start + offset + len(chunk)))
     return pieces
+
+
+def slices(text: str, capacity: int = CAPACITY) -> list[str]:
+    """Cut a text into parts that begin where its pieces do, so that joining them gives the text again.
+
+    Returns:
+        None for a text of nothing but white space.
+    """
+    starts = [start for start, _ in split(text, capacity)]
+    borders = [0, *starts[1:], len(text)]
+    return [text[start:end] for start, end in itertools.pairwise(borders)] if starts else []
 
 
 def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:

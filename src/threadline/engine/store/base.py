@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from threadline.documents import Batch, Passage
 from threadline.engine.store.words import State, WordIndex
 from threadline.turns import Json
+
+if TYPE_CHECKING:
+    from threadline.engine.store.shelf import Shelf
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,49 @@ class Memory:
     tokens: int
 
 
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """Whom or what a document is about.
+
+    Attributes:
+        kind: such as `PERSON`, where somebody said so.
+    """
+
+    name: str
+    kind: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A part of a document that was handed in as one, and is replaced or appended as one.
+
+    Attributes:
+        source: the document, as its caller knows it.
+        chunks: its text in chunks, each in slices that become memories; joined they are the text.
+        occurred_at: when it was said.
+        extra: what whoever stores it wants back.
+    """
+
+    source: str
+    chunks: tuple[tuple[str, ...], ...]
+    occurred_at: datetime
+    stored_at: datetime
+    role: str = "user"
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, Json] = field(default_factory=dict)
+    context: str | None = None
+    entities: tuple[Entity, ...] = ()
+    extra: Mapping[str, Json] = field(default_factory=dict)
+
+    def passages(self) -> list[Passage]:
+        """The slices as passages: the turn is the number of the chunk from 1, the position that of the slice."""
+        return [
+            Passage(number, position, self.role, text, self.occurred_at)
+            for number, chunk in enumerate(self.chunks, start=1)
+            for position, text in enumerate(chunk)
+        ]
+
+
 class Row(NamedTuple):
     """Where a memory belongs.
 
@@ -95,9 +142,11 @@ class Store(Protocol):
 
     Attributes:
         words: the index of the memories' words, which follows the store.
+        shelf: documents and memories as callers of a server know them.
     """
 
     words: WordIndex
+    shelf: Shelf
 
     def missing(self, batch: Batch) -> list[Passage]:
         """The batch's passages that are neither stored nor taken out; none when its key was applied."""

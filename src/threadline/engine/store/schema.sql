@@ -7,8 +7,15 @@ CREATE TABLE documents (
     metadata      TEXT NOT NULL DEFAULT '{}',          -- JSON, of the latest batch
     context       TEXT,                                -- of the latest batch that had one
     last_turn     INTEGER NOT NULL DEFAULT 0,          -- the last passage ever stored, also when it was taken out
-    last_position INTEGER NOT NULL DEFAULT 0
+    last_position INTEGER NOT NULL DEFAULT 0,
+    stored_at     TEXT,                                -- ISO 8601: when its first and its latest batch were retained
+    changed_at    TEXT,
+    source        TEXT,                                -- an item's: the document that its caller knows, which may have several
+    chunks_before INTEGER NOT NULL DEFAULT 0,          -- an item's: how many chunks its source had before it
+    extra         TEXT NOT NULL DEFAULT '{}'           -- JSON that whoever stored it wants back; never searched
 ) STRICT;
+
+CREATE INDEX documents_by_source ON documents (source) WHERE source IS NOT NULL;
 
 CREATE TABLE tags (
     document INTEGER NOT NULL REFERENCES documents ON DELETE CASCADE,
@@ -117,6 +124,50 @@ CREATE TABLE state (
     one            INTEGER PRIMARY KEY CHECK (one = 1),
     generation     INTEGER NOT NULL,                   -- grows whenever memories go away
     complete_since INTEGER NOT NULL DEFAULT 0,         -- a copy older than this generation has to be made anew
-    serving        TEXT NOT NULL DEFAULT ''            -- the model whose vectors are searched
+    serving        TEXT NOT NULL DEFAULT '',           -- the model whose vectors are searched
+    uid            TEXT NOT NULL DEFAULT ''            -- the bank's own, of which the public ids of memories are made
 ) STRICT;
-INSERT INTO state (one, generation) VALUES (1, 0);
+INSERT INTO state (one, generation, uid) VALUES (1, 0, lower(hex(randomblob(8))));
+
+-- Whom and what documents are about, as far as somebody said so.
+CREATE TABLE entities (
+    id   INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE COLLATE NOCASE,
+    kind TEXT
+) STRICT;
+
+CREATE TABLE mentions (
+    document INTEGER NOT NULL REFERENCES documents ON DELETE CASCADE,
+    entity   INTEGER NOT NULL REFERENCES entities ON DELETE CASCADE,
+    PRIMARY KEY (document, entity)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX mentions_of_entity ON mentions (entity);
+
+-- Memories that somebody edited or invalidated. The passage they were made from is gone; what they say now is an item
+-- of its own, so that it is indexed, embedded and rebuilt like any other.
+CREATE TABLE curated (
+    unit           TEXT PRIMARY KEY,                   -- the public id, which stays
+    document       INTEGER NOT NULL REFERENCES documents ON DELETE CASCADE,  -- the item it was made from, and its place there
+    turn           INTEGER NOT NULL,
+    position       INTEGER NOT NULL,
+    original       TEXT NOT NULL,
+    replacement    INTEGER REFERENCES documents ON DELETE SET NULL,          -- the item that says it now; NULL while invalid
+    state          TEXT NOT NULL CHECK (state IN ('valid', 'invalidated')),
+    fields         TEXT NOT NULL DEFAULT '{}',         -- JSON: what it is now
+    reason         TEXT,
+    invalidated_at TEXT,
+    edited_at      TEXT,
+    history        TEXT NOT NULL DEFAULT '[]'          -- JSON: what it was, oldest first
+) STRICT;
+CREATE INDEX curated_of_document ON curated (document);
+CREATE UNIQUE INDEX curated_by_replacement ON curated (replacement) WHERE replacement IS NOT NULL;
+
+-- What happened to a document, for its history.
+CREATE TABLE events (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    source      TEXT NOT NULL,
+    kind        TEXT NOT NULL,
+    happened_at TEXT NOT NULL,
+    details     TEXT NOT NULL DEFAULT '{}'             -- JSON
+) STRICT;
+CREATE INDEX events_of_source ON events (source);

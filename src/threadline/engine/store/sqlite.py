@@ -4,18 +4,34 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import apsw
 
 from threadline.database import Database, Durability, Schema, storage_errors
 from threadline.documents import Batch, Passage
 from threadline.engine.store.base import Embedding, Figures, Memory, Piece, Prepared, Row
+from threadline.engine.store.shelf import Shelf
 from threadline.engine.store.words import State, WordIndex
-from threadline.errors import BackendRefusedError
+from threadline.engine.store.writing import (
+    PASSAGE,
+    add_memories,
+    add_passage,
+    add_vector,
+    applied,
+    column,
+    count,
+    describe,
+    document_id,
+    drop_document,
+    missing,
+    passage_of,
+    serve_model,
+    split_rows,
+    start_anew,
+    take_out,
+)
 from threadline.turns import Json
 
 _HERE = Path(__file__).parent
@@ -23,12 +39,10 @@ _HERE = Path(__file__).parent
 # "TLME" in ASCII.
 SCHEMA = Schema(
     application_id=0x544C4D45,
-    version=2,
+    version=3,
     create=(_HERE / "schema.sql").read_text("utf-8"),
-    migrations={2: (_HERE / "migrations" / "2.sql").read_text("utf-8")},
+    migrations={step: (_HERE / "migrations" / f"{step}.sql").read_text("utf-8") for step in (2, 3)},
 )
-
-_PASSAGE = "turn, position, role, text, occurred_at, speaker, ref"
 
 
 class SqliteStore:
@@ -45,15 +59,16 @@ class SqliteStore:
         self.path = path
         self.database = Database(path, SCHEMA, durability)
         self.words = WordIndex(path.with_name("words"), self)
+        self.shelf = Shelf(self.database)
         self._wal = path.with_name(f"{path.name}-wal")
 
     def missing(self, batch: Batch) -> list[Passage]:
         """The batch's passages that are neither stored nor taken out; none when its key was applied."""
         with storage_errors(self.path):
             connection = self.database.read()
-            if _applied(connection, batch.key):
+            if applied(connection, batch.key):
                 return []
-            return _missing(connection, _document(connection, batch.document), batch.passages)
+            return missing(connection, document_id(connection, batch.document), batch.passages)
 
     def retain(self, batch: Batch, prepared: Sequence[Prepared], model: str) -> None:
         """Store a batch in one transaction; a key already applied changes nothing.
@@ -68,33 +83,33 @@ class SqliteStore:
         """
 
         def work(connection: apsw.Connection) -> None:
-            if _applied(connection, batch.key):
+            if applied(connection, batch.key):
                 return
-            document = _describe(connection, batch)
-            missing = {
+            document = describe(connection, batch)
+            new = {
                 (passage.turn, passage.position)
-                for passage in _missing(connection, document, [one.passage for one in prepared])
+                for passage in missing(connection, document, [one.passage for one in prepared])
             }
             for one in prepared:
                 place = one.passage.turn, one.passage.position
-                if place in missing:
-                    missing.remove(place)  # a batch that says a passage twice says it once
-                    passage = _add_passage(connection, batch.document, document, one.passage)
-                    _add_memories(connection, passage, one.pieces, model)
+                if place in new:
+                    new.remove(place)  # a batch that says a passage twice says it once
+                    passage = add_passage(connection, batch.document, document, one.passage)
+                    add_memories(connection, passage, one.pieces, model)
             connection.execute("INSERT INTO applied VALUES (?)", (batch.key,))
 
         self.database.write("engine.retain", work)
 
     def retract(self, document: str, turns: Collection[int]) -> None:
         """Take turns out and keep them from coming back."""
-        self.database.write("engine.retract", lambda connection: _take_out(connection, document, turns))
+        self.database.write("engine.retract", lambda connection: take_out(connection, document, turns))
 
     def forget(self, document: str, turns: Collection[int] | None) -> None:
         """Remove turns (as `retract`) or, with None, the whole document, leaving no byte of them."""
         if turns is None:
-            self.database.write("engine.forget", lambda connection: _drop(connection, document))
+            self.database.write("engine.forget", lambda connection: drop_document(connection, document))
         else:
-            self.database.write("engine.forget", lambda connection: _take_out(connection, document, turns))
+            self.database.write("engine.forget", lambda connection: take_out(connection, document, turns))
         self._purge()
 
     def clear(self) -> None:
@@ -102,7 +117,7 @@ class SqliteStore:
 
         def work(connection: apsw.Connection) -> None:
             connection.execute("DELETE FROM documents; DELETE FROM applied")
-            _start_anew(connection)
+            start_anew(connection)
 
         self.database.write("engine.forget", work)
         self._purge()
@@ -123,8 +138,8 @@ class SqliteStore:
 
     def passages(self) -> Iterator[tuple[int, Passage]]:
         """All passages with their ids, in the order they were stored."""
-        for row in self.database.rows(f"SELECT id, {_PASSAGE} FROM passages ORDER BY id"):  # noqa: S608
-            yield row[0], _passage(row[1:])
+        for row in self.database.rows(f"SELECT id, {PASSAGE} FROM passages ORDER BY id"):  # noqa: S608
+            yield row[0], passage_of(row[1:])
 
     def rebuild(self, prepared: Mapping[int, Sequence[Piece]], model: str) -> int:
         """Replace all memories by these pieces of each passage; returns the number of memories.
@@ -133,14 +148,14 @@ class SqliteStore:
         """
 
         def work(connection: apsw.Connection) -> int:
-            there = _column(connection, "SELECT id FROM passages ORDER BY id")
+            there = column(connection, "SELECT id FROM passages ORDER BY id")
             for passage in there:
                 if passage in prepared:
                     connection.execute("DELETE FROM memories WHERE passage = ?", (passage,))
-                    _add_memories(connection, passage, prepared[passage], model)
-            _start_anew(connection)
-            _serve(connection, model)
-            return _count(connection, "memories")
+                    add_memories(connection, passage, prepared[passage], model)
+            start_anew(connection)
+            serve_model(connection, model)
+            return count(connection, "memories")
 
         memories = self.database.write("engine.rebuild", work)
         self.words.remake()
@@ -184,7 +199,7 @@ class SqliteStore:
     def count(self) -> int:
         """How many memories there are."""
         with storage_errors(self.path):
-            return _count(self.database.read(), "memories")
+            return count(self.database.read(), "memories")
 
     def rows(self, after: int, limit: int) -> list[Row]:
         """Where the memories newer than `after` belong, oldest first."""
@@ -214,7 +229,7 @@ class SqliteStore:
     def unembedded(self, model: str, after: int, limit: int) -> list[tuple[int, Passage, Piece]]:
         """Memories newer than `after` without a vector of the model, oldest first, with what they were made from."""
         sql = f"""
-            SELECT memories.id, start, end, tokens, {_PASSAGE}
+            SELECT memories.id, start, end, tokens, {PASSAGE}
             FROM memories JOIN passages ON passages.id = passage
             WHERE memories.id > ? AND NOT EXISTS (
                 SELECT 1 FROM vectors
@@ -222,26 +237,26 @@ class SqliteStore:
             ) ORDER BY memories.id LIMIT ?
         """  # noqa: S608 - a constant
         rows = self.database.rows(sql, (after, model, limit))
-        return [(memory, _passage(rest), Piece(*piece)) for memory, *piece, rest in _split(rows, 4)]
+        return [(memory, passage_of(rest), Piece(*piece)) for memory, *piece, rest in split_rows(rows, 4)]
 
     def embed(self, model: str, made: Mapping[int, Embedding]) -> None:
         """Store what a model made of memories; one that went away meanwhile is left out."""
 
         def work(connection: apsw.Connection) -> None:
             for memory, embedding in made.items():
-                if _column(connection, "SELECT 1 FROM memories WHERE id = ?", (memory,)):
-                    _add_vector(connection, memory, model, embedding)
+                if column(connection, "SELECT 1 FROM memories WHERE id = ?", (memory,)):
+                    add_vector(connection, memory, model, embedding)
 
         self.database.write("engine.embed", work)
 
     def serve(self, model: str) -> None:
         """Have the vectors of a model searched from now on, and delete those of every other."""
-        self.database.write("engine.serve", lambda connection: _serve(connection, model))
+        self.database.write("engine.serve", lambda connection: serve_model(connection, model))
 
     def memories(self, ids: Collection[int]) -> dict[int, Memory]:
         """Memories by id; an id that is not here any more is left out."""
         sql = f"""
-            SELECT memories.id, start, end, tokens, document, {_PASSAGE}
+            SELECT memories.id, start, end, tokens, document, {PASSAGE}
             FROM memories JOIN passages ON passages.id = passage
             WHERE memories.id IN (SELECT value FROM json_each(?))
         """  # noqa: S608 - a constant
@@ -250,7 +265,7 @@ class SqliteStore:
         found = {}
         for memory, start, end, tokens, document, *rest in rows:
             if document in documents:  # another process may delete between the two reads
-                passage = _passage(rest)
+                passage = passage_of(rest)
                 text = passage.text[start:end]
                 found[memory] = Memory(memory, *documents[document], passage, text, tokens)
         return found
@@ -268,10 +283,10 @@ class SqliteStore:
         """Count what the store holds."""
         with storage_errors(self.path):
             connection = self.database.read()
-            documents = _column(connection, "SELECT count(DISTINCT document) FROM passages")[0]
-            passages = _count(connection, "passages")
-            memories = _count(connection, "memories")
-            vectors = _count(connection, "vectors")
+            documents = column(connection, "SELECT count(DISTINCT document) FROM passages")[0]
+            passages = count(connection, "passages")
+            memories = count(connection, "memories")
+            vectors = count(connection, "vectors")
         files = [path for path in self.path.parent.rglob("*") if path.is_file()]
         return Figures(documents, passages, memories, vectors, sum(map(_size, files)))
 
@@ -283,10 +298,10 @@ class SqliteStore:
     def _passages(self, ids: Collection[int]) -> dict[int, tuple[int, Passage]]:
         """Passages by id, each with its document's id."""
         sql = f"""
-            SELECT id, document, {_PASSAGE} FROM passages WHERE id IN (SELECT value FROM json_each(?))
+            SELECT id, document, {PASSAGE} FROM passages WHERE id IN (SELECT value FROM json_each(?))
         """  # noqa: S608 - a constant
         rows = self.database.rows(sql, (json.dumps(list(ids)),))
-        return {passage: (document, _passage(rest)) for passage, document, *rest in rows}
+        return {passage: (document, passage_of(rest)) for passage, document, *rest in rows}
 
     def _documents(self, ids: Collection[int]) -> dict[int, tuple[str, tuple[str, ...], Mapping[str, Json]]]:
         """Name, tags and metadata of documents by id."""
@@ -312,187 +327,3 @@ def _size(file: Path) -> int:
         return file.stat().st_size
     except FileNotFoundError:
         return 0
-
-
-def _column(connection: apsw.Connection, sql: str, bindings: apsw.Bindings = ()) -> list[Any]:
-    return [value for (value,) in connection.execute(sql, bindings)]
-
-
-def _count(connection: apsw.Connection, table: str) -> int:
-    counted: int = _column(connection, f"SELECT count(*) FROM {table}")[0]  # noqa: S608 - a constant
-    return counted
-
-
-def _applied(connection: apsw.Connection, key: str) -> bool:
-    return bool(_column(connection, "SELECT 1 FROM applied WHERE key = ?", (key,)))
-
-
-def _document(connection: apsw.Connection, name: str) -> int | None:
-    found = _column(connection, "SELECT id FROM documents WHERE name = ?", (name,))
-    return found[0] if found else None
-
-
-def _ensure_document(connection: apsw.Connection, name: str) -> int:
-    connection.execute("INSERT INTO documents (name) VALUES (?) ON CONFLICT DO NOTHING", (name,))
-    document: int = _column(connection, "SELECT id FROM documents WHERE name = ?", (name,))[0]
-    return document
-
-
-def _describe(connection: apsw.Connection, batch: Batch) -> int:
-    """Note what a batch says of its document: its tags are added, its metadata and context replace."""
-    document = _ensure_document(connection, batch.document)
-    connection.execute(
-        "UPDATE documents SET metadata = ?, context = coalesce(?, context) WHERE id = ?",
-        (json.dumps(dict(batch.metadata), ensure_ascii=False), batch.context, document),
-    )
-    connection.executemany(
-        "INSERT INTO tags (document, tag) VALUES (?, ?) ON CONFLICT DO NOTHING",
-        [(document, tag) for tag in batch.tags],
-    )
-    return document
-
-
-def _missing(connection: apsw.Connection, document: int | None, passages: Iterable[Passage]) -> list[Passage]:
-    if document is None:
-        return list(passages)
-    wanted = list(passages)
-    turns = [passage.turn for passage in wanted]
-    span = (document, min(turns, default=0), max(turns, default=0))
-    removed = set(_column(connection, "SELECT turn FROM removed WHERE document = ? AND turn BETWEEN ? AND ?", span))
-    sql = "SELECT turn, position, text FROM passages WHERE document = ? AND turn BETWEEN ? AND ?"
-    there = {(turn, position): text for turn, position, text in connection.execute(sql, span)}
-    kept = [passage for passage in wanted if passage.turn not in removed]
-    return [passage for passage in kept if not _is_there(passage, there.get((passage.turn, passage.position)))]
-
-
-def _is_there(passage: Passage, text: str | None) -> bool:
-    if text is not None and text != passage.text:
-        raise BackendRefusedError(
-            f"The bank holds another text as turn {passage.turn} (message {passage.position}) of this document. Was "
-            "the journal lost or replaced? `threadline rebuild --from-journal` makes the bank what the journal says."
-        )
-    return text is not None
-
-
-def _add_passage(connection: apsw.Connection, name: str, document: int, passage: Passage) -> int:
-    values = (
-        document,
-        passage.turn,
-        passage.position,
-        passage.role,
-        passage.text,
-        passage.occurred_at.isoformat(),
-        passage.speaker,
-        passage.ref,
-    )
-    try:
-        connection.execute(
-            f"INSERT INTO passages (document, {_PASSAGE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
-            values,
-        )
-    except apsw.ConstraintError as error:
-        raise BackendRefusedError(
-            f"Turn {passage.turn} (message {passage.position}) of {name} cannot be stored: {error}. "
-            "Turns of a document are retained in their order; `threadline rebuild --from-journal` delivers all of them "
-            "again in theirs."
-        ) from error
-    return connection.last_insert_rowid()
-
-
-def _add_memories(connection: apsw.Connection, passage: int, pieces: Iterable[Piece], model: str) -> None:
-    for piece in pieces:
-        connection.execute(
-            "INSERT INTO memories (passage, start, end, tokens) VALUES (?, ?, ?, ?)",
-            (passage, piece.start, piece.end, piece.tokens),
-        )
-        if piece.embedding is not None:
-            _add_vector(connection, connection.last_insert_rowid(), model, piece.embedding)
-
-
-def _add_vector(connection: apsw.Connection, memory: int, model: str, embedding: Embedding) -> None:
-    number = _model(connection, model, memory)
-    connection.execute(
-        "INSERT INTO vectors (memory, model, vector) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-        (memory, number, embedding.vector),
-    )
-    if embedding.tokens:
-        connection.execute(
-            "INSERT INTO tokens (memory, model, signs) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-            (memory, number, embedding.tokens),
-        )
-
-
-def _model(connection: apsw.Connection, model: str, memory: int) -> int:
-    """The number of a model, made with its first memory."""
-    known = _column(connection, "SELECT id FROM models WHERE name = ?", (model,))
-    if known:
-        return int(known[0])
-    connection.execute("INSERT INTO models (name) VALUES (?)", (model,))
-    number = connection.last_insert_rowid()
-    connection.execute(
-        # Only where it begins with the bank: else what is there already has to be embedded first.
-        "UPDATE state SET serving = ? WHERE serving = '' AND NOT EXISTS (SELECT 1 FROM memories WHERE id != ?)",
-        (model, memory),
-    )
-    return number
-
-
-def _serve(connection: apsw.Connection, model: str) -> None:
-    connection.execute("UPDATE state SET serving = ?", (model,))
-    connection.execute("DELETE FROM models WHERE name != ?", (model,))
-
-
-def _take_out(connection: apsw.Connection, name: str, turns: Collection[int]) -> None:
-    document = _ensure_document(connection, name)
-    wanted = json.dumps(list(turns))
-    connection.execute(
-        "INSERT INTO removed SELECT ?, value FROM json_each(?) WHERE true ON CONFLICT DO NOTHING",
-        (document, wanted),
-    )
-    there = _column(
-        connection,
-        "SELECT id FROM passages WHERE document = ? AND turn IN (SELECT value FROM json_each(?))",
-        (document, wanted),
-    )
-    _delete_passages(connection, there)
-    # What was said about the document may repeat what was said in it.
-    connection.execute(
-        """
-        UPDATE documents SET metadata = '{}', context = NULL
-        WHERE id = ? AND NOT EXISTS (SELECT 1 FROM passages WHERE document = documents.id)
-        """,
-        (document,),
-    )
-
-
-def _drop(connection: apsw.Connection, name: str) -> None:
-    document = _document(connection, name)
-    if document is not None:
-        _delete_passages(connection, _column(connection, "SELECT id FROM passages WHERE document = ?", (document,)))
-        connection.execute("DELETE FROM documents WHERE id = ?", (document,))
-
-
-def _delete_passages(connection: apsw.Connection, passages: list[int]) -> None:
-    if passages:
-        connection.executemany("DELETE FROM passages WHERE id = ?", [(passage,) for passage in passages])
-        _next_generation(connection)
-
-
-def _next_generation(connection: apsw.Connection) -> None:
-    connection.execute("UPDATE state SET generation = generation + 1")
-
-
-def _start_anew(connection: apsw.Connection) -> None:
-    """Every copy of the memories is stale: nobody needs to know which of them went away."""
-    _next_generation(connection)
-    connection.execute("DELETE FROM gone; UPDATE state SET complete_since = generation")
-
-
-def _split(rows: Iterable[Sequence[Any]], at: int) -> Iterator[tuple[Any, ...]]:
-    for row in rows:
-        yield *row[:at], row[at:]
-
-
-def _passage(row: Sequence[Any]) -> Passage:
-    turn, position, role, text, occurred_at, speaker, ref = row
-    return Passage(turn, position, role, text, datetime.fromisoformat(occurred_at), speaker, ref)
