@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from threadline.documents import Recalled, Reflection
 from threadline.engine.models.wordpiece import count_tokens
+from threadline.harmless import harmless
 from threadline.hosts.fence import (
     ANSWER_PREAMBLE,
     PREAMBLE,
@@ -20,7 +21,6 @@ from threadline.hosts.fence import (
     fence_text,
     strip_fences,
 )
-from threadline.harmless import harmless
 
 # As the host has them (agent/memory_manager.py of 0.19.0): what it takes out of the text that it is given.
 _BLOCK = re.compile(r"<\s*memory-context\s*>[\s\S]*?</\s*memory-context\s*>", re.IGNORECASE)
