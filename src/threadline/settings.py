@@ -7,13 +7,21 @@ the defaults below.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypedDict, get_args
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, get_args
 
 from threadline.database import Durability
 from threadline.errors import SettingsError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
+
+#: Makes of a value, which may be text, what a setting is; TypeError or ValueError where it cannot.
+Parser = Callable[[Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +77,13 @@ class Settings:
         environ = os.environ if environ is None else environ
         settings = cls(home=Path(home or environ.get("THREADLINE_HOME") or cls().home))
         config = settings.home / "config.toml"
-        written = _from_file(config)
+        written = read_config(config)
         tables = {name: value for name, value in written.items() if isinstance(value, dict)}
-        settings = _apply(settings, {k: v for k, v in written.items() if k not in tables}, str(config))
-        settings = _apply(settings, _from_environment(environ), "the environment")
-        settings = _apply(settings, {k: v for k, v in given.items() if v is not None}, "the call")
+        of_none = {k: v for k, v in written.items() if k not in tables}
+        in_variables = from_environment(environ, _PARSERS.keys() - {"backend_options", "embedder_options"})
+        settings = apply(settings, of_none, str(config), _PARSERS)
+        settings = apply(settings, in_variables, "the environment", _PARSERS)
+        settings = apply(settings, {k: v for k, v in given.items() if v is not None}, "the call", _PARSERS)
         return replace(
             settings,
             backend_options={**tables.get(settings.backend, {}), **settings.backend_options},
@@ -96,7 +106,12 @@ class Given(TypedDict, total=False):
     max_turn_megabytes: float | None
 
 
-def _from_file(path: Path) -> dict[str, Any]:
+def read_config(path: Path) -> dict[str, Any]:
+    """What a `config.toml` says; nothing where there is none.
+
+    Raises:
+        SettingsError: it cannot be read.
+    """
     import tomllib
 
     try:
@@ -119,40 +134,48 @@ def _of_embedder(name: str, tables: Mapping[str, Any], path: Path) -> Mapping[st
     return found
 
 
-def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
-    names = {f.name for f in fields(Settings)} - {"home", "backend_options", "embedder_options"}
+def from_environment(environ: Mapping[str, str], names: Collection[str]) -> dict[str, str]:
+    """The settings that a variable `THREADLINE_<NAME>` gives."""
     return {name: text for name in names if (text := environ.get(f"THREADLINE_{name.upper()}"))}
 
 
-def _apply(settings: Settings, values: Mapping[str, Any], source: str) -> Settings:
-    known = {f.name for f in fields(Settings)} - {"home"}
+def apply(settings: T, values: Mapping[str, Any], source: str, parsers: Mapping[str, Parser]) -> T:
+    """The settings with these values put over them.
+
+    Args:
+        source: where the values come from, for the message.
+        parsers: what makes of a value what its setting is; by the names of all settings.
+
+    Raises:
+        SettingsError: a setting is unknown or has a bad value.
+    """
     for name, value in values.items():
-        if name not in known:
-            raise SettingsError(f"{source}: there is no setting {name!r}; there are {', '.join(sorted(known))}.")
-        settings = replace(settings, **{name: _convert(name, value, source)})
+        if name not in parsers:
+            raise SettingsError(f"{source}: there is no setting {name!r}; there are {', '.join(sorted(parsers))}.")
+        try:
+            settings = replace(settings, **{name: parsers[name](value)})
+        except (TypeError, ValueError) as error:
+            raise SettingsError(f"{source}: {name} = {value!r} will not do: {error}.") from error
     return settings
 
 
-def _convert(name: str, value: Any, source: str) -> Any:
-    try:
-        return _PARSERS[name](value)
-    except (TypeError, ValueError) as error:
-        raise SettingsError(f"{source}: {name} = {value!r} will not do: {error}.") from error
-
-
-def _text(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """Text that is not empty."""
     if not isinstance(value, str) or not value:
         raise ValueError("it must be text")
     return value
 
 
-def _options(value: Any) -> Mapping[str, Any]:
+def as_options(value: Any) -> Mapping[str, Any]:
+    """A table of options by name."""
     if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
         raise ValueError("it must be a table of options")
     return value
 
 
-def _choice(*choices: str) -> Any:
+def one_of(*choices: str) -> Parser:
+    """One of a few words."""
+
     def parse(value: Any) -> str:
         if value not in choices:
             raise ValueError(f"it must be one of {', '.join(choices)}")
@@ -161,19 +184,22 @@ def _choice(*choices: str) -> Any:
     return parse
 
 
-def _count(value: Any) -> int:
+def as_count(value: Any) -> int:
+    """A whole number from 1."""
     if isinstance(value, bool) or int(value) != float(value) or int(value) < 1:
         raise ValueError("it must be a whole number from 1")
     return int(value)
 
 
-def _positive(value: Any) -> float:
+def as_amount(value: Any) -> float:
+    """A number from 0."""
     if isinstance(value, bool) or not 0 <= float(value) < float("inf"):
         raise ValueError("it must be a number from 0")
     return float(value)
 
 
-def _switch(value: Any) -> bool:
+def as_switch(value: Any) -> bool:
+    """On or off, also in words."""
     if isinstance(value, bool):
         return value
     switches = {
@@ -191,17 +217,17 @@ def _switch(value: Any) -> bool:
     return switches[str(value).lower()]
 
 
-_PARSERS: Mapping[str, Any] = {
-    "bank": _text,
-    "backend": _text,
-    "backend_options": _options,
-    "durability": _choice(*get_args(Durability)),
-    "embedder": _text,
-    "embedder_options": _options,
-    "retain_every_n_turns": _count,
-    "idle_seconds": _positive,
-    "redact": _switch,
-    "shutdown_seconds": _positive,
-    "fresh_seconds": _positive,
-    "max_turn_megabytes": _positive,
+_PARSERS: Mapping[str, Parser] = {
+    "bank": as_text,
+    "backend": as_text,
+    "backend_options": as_options,
+    "durability": one_of(*get_args(Durability)),
+    "embedder": as_text,
+    "embedder_options": as_options,
+    "retain_every_n_turns": as_count,
+    "idle_seconds": as_amount,
+    "redact": as_switch,
+    "shutdown_seconds": as_amount,
+    "fresh_seconds": as_amount,
+    "max_turn_megabytes": as_amount,
 }
