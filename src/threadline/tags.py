@@ -141,7 +141,7 @@ class NotOf(TagFilter):
 _DEEPEST = 32
 
 
-def from_group(group: object, depth: int = 0) -> TagFilter:
+def from_group(group: Any, depth: int = 0) -> TagFilter:
     """A condition out of its JSON, as `TagFilter.as_group` and a Hindsight server write it.
 
     Raises:
