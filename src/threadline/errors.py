@@ -10,6 +10,11 @@
     |   |-- UnknownDeliveryError   no such delivery of this bank
     |   |-- LineageError           a session that would become its own ancestor, or has another parent already
     |   |-- ForgottenError         a turn or session that was forgotten and may not come back
+    |   |-- UnknownBankError       no such bank on the server, or none that the key may see
+    |   |-- UnknownItemError       no such document, memory, operation or other thing in this bank
+    |   |-- ConflictError          it cannot be done in the state that the thing is in
+    |   |-- RequestError           a request to the server that cannot be served as it is
+    |   |-- AccessError            the server asks for a key, or this one may not do that
     |   |-- TranscriptError        a transcript file that cannot be read, with the place of the fault
     |   `-- SettingsError          a setting that is unknown or has a bad value
     |-- StorageError               a file of the data directory cannot be used
@@ -22,6 +27,7 @@
     |   |-- BackendUnavailableError  for now: the delivery is retried
     |   |-- BackendRefusedError      for good: the delivery becomes a dead letter
     |   `-- UnsupportedError         the backend cannot do such a thing at all
+    |       `-- NeedsModelError      it needs a language model, and none is set
     |-- EmbedderError              the embedding model cannot be loaded or run
     |-- DeadlineError              a wait ended before what it waited for
     `-- ClosedError                the memory was closed
@@ -68,6 +74,46 @@ class LineageError(InputError):
 
 class ForgottenError(InputError):
     """A turn or session that was forgotten on request and may not be brought back by a replay."""
+
+
+class UnknownBankError(InputError):
+    """No such bank on the server, or none that the key may see."""
+
+
+class UnknownItemError(InputError):
+    """No such document, memory, operation or other thing in this bank."""
+
+
+class ConflictError(InputError):
+    """It cannot be done in the state that the thing is in."""
+
+
+class RequestError(InputError):
+    """A request to the server that cannot be served as it is.
+
+    Args:
+        message: what is wrong, for the user.
+        status: the HTTP status that says so.
+        retry_after: in how many seconds it may work, for one that came too early; None: the same will not do later.
+    """
+
+    def __init__(self, message: str, status: int = 400, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after = retry_after
+
+
+class AccessError(InputError):
+    """The server asks for a key, or this one may not do that.
+
+    Args:
+        message: what is wrong, for the user.
+        status: 401 where a key is missing or not valid, 403 where it may not do that.
+    """
+
+    def __init__(self, message: str, status: int = 401) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class TranscriptError(InputError):
@@ -134,6 +180,20 @@ class BackendRefusedError(BackendError):
 
 class UnsupportedError(BackendError):
     """The backend cannot do such a thing at all, as its capabilities say."""
+
+
+class NeedsModelError(UnsupportedError):
+    """It needs a language model, and none is set.
+
+    Args:
+        what: what needs it, as the beginning of a sentence.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what} needs a language model, and this server has none: set THREADLINE_LLM (docs/server.md says what "
+            "works without one)."
+        )
 
 
 class EmbedderError(ThreadlineError):

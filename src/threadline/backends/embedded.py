@@ -89,6 +89,15 @@ class EmbeddedBackend:
         self._banks: dict[str, tuple[Bank, _Identity]] = {}
         self._lock = threading.Lock()
 
+    def bank(self, name: str) -> Bank:
+        """A bank itself, made when missing. It is the backend's to close."""
+        return self._open(name)
+
+    def banks(self) -> list[Bank]:
+        """The banks that are open."""
+        with self._lock:
+            return [bank for bank, _ in self._banks.values()]
+
     def retain(self, batch: Batch) -> None:
         """Store the batch and make it recallable; a key already applied changes nothing.
 

@@ -14,6 +14,7 @@ import weakref
 from pathlib import Path
 
 from threadline.database import os_error, private_directory
+from threadline.errors import StorageBusyError
 
 if sys.platform == "win32":  # pragma: no cover - exercised on Windows only
     import msvcrt
@@ -25,6 +26,37 @@ else:
 
     def _lock(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+class Claim:
+    """A lock on a file that one process at a time can have. The system lets go of it when the process dies.
+
+    Args:
+        path: the file, made when missing.
+        refusal: what the error says.
+
+    Raises:
+        StorageBusyError: another process has it.
+        StorageError: it cannot be opened.
+    """
+
+    def __init__(self, path: Path, refusal: str) -> None:
+        private_directory(path.parent)
+        try:
+            self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise os_error(error, path) from error
+        try:
+            _lock(self._descriptor)
+        except OSError as error:
+            self.close()
+            raise StorageBusyError(refusal) from error
+
+    def close(self) -> None:
+        """Let others have it. Calling it twice is no error."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 class Owner:

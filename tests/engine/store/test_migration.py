@@ -158,7 +158,7 @@ def test_go_on_with_it(tmp_path: Path, migrated: Bank) -> None:
     migrated.retract("session:s", [1])
     assert "a red apple" not in texts(migrated.recall(Query("red apple", min_confidence=0.0)))
     migrated.forget("note:n")
-    assert b"sour" not in (tmp_path / "old" / "memory.db").read_bytes()
+    assert b"is sour" not in (tmp_path / "old" / "memory.db").read_bytes()
     assert migrated.rebuild() == 4
 
 

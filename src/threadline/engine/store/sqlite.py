@@ -116,7 +116,7 @@ class SqliteStore:
         """Remove everything, leaving no byte of it."""
 
         def work(connection: apsw.Connection) -> None:
-            connection.execute("DELETE FROM documents; DELETE FROM applied")
+            connection.execute("DELETE FROM documents; DELETE FROM applied; DELETE FROM entities; DELETE FROM events")
             start_anew(connection)
 
         self.database.write("engine.forget", work)

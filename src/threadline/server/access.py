@@ -1,0 +1,118 @@
+"""Who asks, and what they may see: a bank that a key may not see answers exactly as one that does not exist."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal, cast
+
+from fastapi import Depends, Path, Request
+
+from threadline.errors import AccessError, UnknownBankError
+from threadline.server.house import DEFAULT, House, Room, Tenant
+
+Scope = Literal["read", "write", "admin"]
+
+_ORDER: dict[Scope, int] = {"read": 0, "write": 1, "admin": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks.
+
+    Attributes:
+        key: the id of the key; None where none is asked for.
+        banks: the only banks it may see; None: all of the tenant's.
+    """
+
+    tenant: str = DEFAULT
+    key: str | None = None
+    banks: frozenset[str] | None = None
+    scope: Scope = "admin"
+
+    def sees(self, bank: str) -> bool:
+        """Whether it may see a bank."""
+        return self.banks is None or bank in self.banks
+
+    def demand(self, scope: Scope) -> None:
+        """Refuse what is beyond its scope.
+
+        Raises:
+            AccessError: it is.
+        """
+        if _ORDER[self.scope] < _ORDER[scope]:
+            raise AccessError(f"This key may {self.scope}; that asks for one with scope {scope}.", status=403)
+
+
+def house_of(request: Request) -> House:
+    """The house that the app serves."""
+    return cast("House", request.app.state.house)
+
+
+def caller_of(request: Request) -> Caller:
+    """Who asks; without a guard everybody may do everything."""
+    return cast("Caller", request.scope.get("state", {}).get("caller") or Caller())
+
+
+def _tenant(request: Request, scope: Scope) -> Tenant:
+    caller = caller_of(request)
+    caller.demand(scope)
+    return house_of(request).tenant(caller.tenant)
+
+
+def _room(request: Request, bank_id: str, scope: Scope, *, make: bool = False) -> Room:
+    caller = caller_of(request)
+    tenant = _tenant(request, scope)
+    if make and caller.sees(bank_id):
+        return tenant.make_room(bank_id)
+    room = tenant.room(bank_id)
+    if not caller.sees(room.id):
+        raise UnknownBankError(f"Bank '{bank_id}' not found")
+    return room
+
+
+BankId = Annotated[str, Path(description="The bank's id, or an alias of it.")]
+
+
+def tenant_to_read(request: Request) -> Tenant:
+    """The caller's tenant, for a reader."""
+    return _tenant(request, "read")
+
+
+def tenant_to_write(request: Request) -> Tenant:
+    """The caller's tenant, for a writer."""
+    return _tenant(request, "write")
+
+
+def tenant_to_admin(request: Request) -> Tenant:
+    """The caller's tenant, for an administrator."""
+    return _tenant(request, "admin")
+
+
+def room_to_read(request: Request, bank_id: BankId) -> Room:
+    """A bank, for a reader."""
+    return _room(request, bank_id, "read")
+
+
+def room_to_write(request: Request, bank_id: BankId) -> Room:
+    """A bank, for a writer."""
+    return _room(request, bank_id, "write")
+
+
+def room_to_admin(request: Request, bank_id: BankId) -> Room:
+    """A bank, for an administrator."""
+    return _room(request, bank_id, "admin")
+
+
+def room_to_make(request: Request, bank_id: BankId) -> Room:
+    """A bank, for a writer, made where there is none."""
+    return _room(request, bank_id, "write", make=True)
+
+
+TheCaller = Annotated[Caller, Depends(caller_of)]
+ReadTenant = Annotated[Tenant, Depends(tenant_to_read)]
+WriteTenant = Annotated[Tenant, Depends(tenant_to_write)]
+AdminTenant = Annotated[Tenant, Depends(tenant_to_admin)]
+ReadRoom = Annotated[Room, Depends(room_to_read)]
+WriteRoom = Annotated[Room, Depends(room_to_write)]
+AdminRoom = Annotated[Room, Depends(room_to_admin)]
+MakeRoom = Annotated[Room, Depends(room_to_make)]

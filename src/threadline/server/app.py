@@ -1,0 +1,43 @@
+"""The wiring of the HTTP server: what answers which path."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio.to_thread
+from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
+
+import threadline
+from threadline.server import errors, wire
+from threadline.server.house import House
+
+#: So many requests are worked on at once; more than that only take turns at the interpreter.
+_THREADS = 16
+
+_GZIP_BYTES = 1_000
+
+
+def create_app(house: House) -> FastAPI:
+    """The app that serves a house. Whoever made the house closes it."""
+
+    @asynccontextmanager
+    async def live(app: FastAPI) -> AsyncIterator[None]:
+        del app
+        anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
+        yield
+
+    app = FastAPI(
+        title="Threadline",
+        version=threadline.__version__,
+        description="Long-term memory for AI agents, over the HTTP API of Hindsight and a session API of its own.",
+        lifespan=live,
+    )
+    app.state.house = house
+    errors.install(app)
+    for name in wire.MODULES:
+        app.include_router(importlib.import_module(f"threadline.server.wire.{name}").router)
+    app.add_middleware(GZipMiddleware, minimum_size=_GZIP_BYTES)
+    return app

@@ -1,0 +1,96 @@
+"""Our errors as Hindsight's: a status, and a body `{"detail": ...}`."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+
+from threadline.errors import (
+    AccessError,
+    BackendUnavailableError,
+    ClosedError,
+    ConflictError,
+    DeadlineError,
+    EmbedderError,
+    ForgottenError,
+    InputError,
+    InvalidBankError,
+    InvalidIdError,
+    LineageError,
+    NeedsModelError,
+    RequestError,
+    StorageBusyError,
+    StorageError,
+    StorageFullError,
+    ThreadlineError,
+    UnknownBankError,
+    UnknownDeliveryError,
+    UnknownItemError,
+    UnknownSessionError,
+    UnknownTurnError,
+    UnsupportedError,
+)
+
+#: What each error is on the wire; of several that fit, the first.
+STATUS: tuple[tuple[type[ThreadlineError], int], ...] = (
+    (UnknownBankError, 404),
+    (UnknownItemError, 404),
+    (UnknownSessionError, 404),
+    (UnknownTurnError, 404),
+    (UnknownDeliveryError, 404),
+    (ConflictError, 409),
+    (LineageError, 409),
+    (ForgottenError, 410),
+    (InvalidBankError, 400),
+    (InvalidIdError, 400),
+    (NeedsModelError, 400),
+    (UnsupportedError, 501),
+    (InputError, 400),
+    (StorageFullError, 507),
+    (StorageBusyError, 503),
+    (ClosedError, 503),
+    (BackendUnavailableError, 503),
+    (EmbedderError, 503),
+    (DeadlineError, 504),
+    (StorageError, 500),
+)
+
+_LOG = logging.getLogger("threadline.server")
+
+
+def status_of(error: ThreadlineError) -> int:
+    """The HTTP status of an error."""
+    if isinstance(error, RequestError | AccessError):
+        return error.status
+    return next((status for kind, status in STATUS if isinstance(error, kind)), 500)
+
+
+def headers_of(error: ThreadlineError) -> dict[str, str]:
+    """The headers that go with an error."""
+    if isinstance(error, AccessError) and error.status == 401:
+        return {"www-authenticate": "Bearer"}
+    retry_after = getattr(error, "retry_after", None)
+    if retry_after is None and isinstance(error, StorageBusyError | ClosedError):
+        retry_after = 1.0
+    return {} if not retry_after else {"retry-after": str(max(1, round(retry_after)))}
+
+
+def install(app: FastAPI) -> None:
+    """Have the app answer errors in Hindsight's shape."""
+
+    @app.exception_handler(ThreadlineError)
+    def refuse(request: Request, error: ThreadlineError) -> JSONResponse:  # noqa: ARG001 - the handler's signature
+        status = status_of(error)
+        if status >= 500:
+            _LOG.error("%s", type(error).__name__, exc_info=error)
+        return JSONResponse({"detail": str(error)}, status, headers_of(error))
+
+    _ = refuse
+
+
+def detail(error: ThreadlineError) -> dict[str, Any]:
+    """The body of an error."""
+    return {"detail": str(error)}

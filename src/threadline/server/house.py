@@ -1,0 +1,232 @@
+"""What a running server shares: its tenants, their banks and files. Each piece has one owner, and this is it."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from threadline.backends.embedded import EmbeddedBackend, bank_folder
+from threadline.engine.bank import Bank
+from threadline.engine.models.base import Embedder
+from threadline.engine.models.plugins import open_embedder, reopen_embedder
+from threadline.engine.store.shelf import Shelf
+from threadline.errors import ClosedError, UnknownBankError
+from threadline.journal.owner import Claim
+from threadline.memory import Memory
+from threadline.server.store import banks, open_store
+from threadline.server.store.banks import BankRow
+from threadline.session.checks import check_bank, check_id
+from threadline.settings import Settings
+
+#: The tenant whose data directory is the server's own; every other has one of its own below it.
+DEFAULT = "default"
+
+#: So many banks of a tenant have their journal, and the thread that delivers it, open at once.
+_MEMORIES = 32
+
+
+class House:
+    """The tenants of one server process.
+
+    Args:
+        settings: those of the data directory.
+        embedder: opens what finds by meaning, for each tenant; not given: what the settings name. A model is in memory
+            once, however many use it.
+
+    Raises:
+        StorageBusyError: another server runs on this data directory.
+        StorageError: the data directory cannot be used.
+    """
+
+    def __init__(self, settings: Settings, *, embedder: Callable[[], Embedder | None] | None = None) -> None:
+        self.settings = settings
+        self.open_embedder = embedder or (lambda: open_embedder(settings.embedder, settings.embedder_options))
+        self._claim = Claim(settings.home / "server.lock", "Another server runs on this data directory; stop it first.")
+        self._lock = threading.Lock()
+        self._tenants: dict[str, Tenant] = {}
+        self._closed = False
+
+    def tenant(self, name: str = DEFAULT) -> Tenant:
+        """A tenant, opened when it is first asked for.
+
+        Raises:
+            ClosedError: the server is stopping.
+            InvalidIdError: the name cannot be used.
+        """
+        with self._lock:
+            if self._closed:
+                raise ClosedError("The server is stopping; try again once it is back.")
+            if name not in self._tenants:
+                self._tenants[name] = Tenant(self, name)
+            return self._tenants[name]
+
+    def tenants(self) -> list[Tenant]:
+        """The tenants that exist; `default` is always among them."""
+        folder = self.settings.home / "tenants"
+        names = [path.read_text("utf-8") for path in folder.glob("*/tenant")] if folder.exists() else []
+        return [self.tenant(name) for name in (DEFAULT, *sorted(names))]
+
+    def close(self, seconds: float | None = None) -> None:
+        """Deliver what can be delivered in time, and let go of everything. Calling it twice is no error."""
+        with self._lock:
+            self._closed = True
+            tenants = list(self._tenants.values())
+            self._tenants.clear()
+        for tenant in tenants:
+            tenant.close(seconds)
+        self._claim.close()
+
+
+class Tenant:
+    """One tenant: a data directory of its own.
+
+    Attributes:
+        home: the data directory.
+        database: its `server.db`.
+        backend: its banks, opened when first used; shared, and closed with the tenant.
+    """
+
+    def __init__(self, house: House, name: str) -> None:
+        self.name = check_id(name, "tenant name")
+        self.house = house
+        self.home = house.settings.home if name == DEFAULT else house.settings.home / "tenants" / bank_folder(name)
+        self.database = open_store(self.home / "server.db", house.settings.durability)
+        if name != DEFAULT:
+            (self.home / "tenant").write_text(name, "utf-8")
+        self.backend = EmbeddedBackend(
+            self.home, house.open_embedder(), durability=house.settings.durability, reopen=reopen_embedder
+        )
+        self._lock = threading.Lock()
+        self._memories: OrderedDict[str, Memory] = OrderedDict()
+        self._busy: dict[str, int] = {}
+
+    def room(self, bank_id: str) -> Room:
+        """A bank by its id or by an alias.
+
+        Raises:
+            UnknownBankError: there is none.
+        """
+        found = banks.find(self.database, bank_id) or self._adopt(bank_id)
+        if found is None:
+            raise UnknownBankError(f"Bank '{bank_id}' not found")
+        return Room(self, found)
+
+    def make_room(self, bank_id: str) -> Room:
+        """A bank by its id or by an alias, made where there is none.
+
+        Raises:
+            InvalidBankError: the name cannot be used.
+        """
+        try:
+            return self.room(bank_id)
+        except UnknownBankError:
+            return Room(self, banks.ensure(self.database, check_bank(bank_id)))
+
+    def rooms(self) -> list[Room]:
+        """All banks, the latest first."""
+        return [Room(self, bank) for bank in banks.every(self.database)]
+
+    def remove(self, bank_id: str) -> int:
+        """Delete a bank, and everything of it in every file of the tenant; returns how many memories it had."""
+        try:
+            room = self.room(bank_id)
+        except UnknownBankError:
+            return 0
+        memories = self.backend.figures(room.id).memories
+        banks.remove(self.database, room.uid)
+        with self._lock:
+            memory = self._memories.pop(room.id, None)
+        if (self.home / "journal.db").exists():
+            memory = memory or self._open_memory(room.id)
+            memory.forget(everything=True)
+        elif memory is not None:
+            memory.close()
+        self.backend.forget_bank(room.id)
+        return memories
+
+    @contextlib.contextmanager
+    def memory(self, room: Room) -> Iterator[Memory]:
+        """The journal and the sessions of a bank. Kept open for the next request, while there are not too many."""
+        with self._lock:
+            memory = self._memories.get(room.id)
+            if memory is None:
+                memory = self._memories[room.id] = self._open_memory(room.id)
+            self._memories.move_to_end(room.id)
+            self._busy[room.id] = self._busy.get(room.id, 0) + 1
+        try:
+            yield memory
+        finally:
+            with self._lock:
+                self._busy[room.id] -= 1
+                idle = [name for name in self._memories if not self._busy.get(name)]
+                spare = [self._memories.pop(name) for name in idle[: max(0, len(self._memories) - _MEMORIES)]]
+            for each in spare:
+                each.close()
+
+    def close(self, seconds: float | None = None) -> None:
+        """Deliver what can be delivered in time, and let go of everything."""
+        with self._lock:
+            memories = list(self._memories.values())
+            self._memories.clear()
+        for memory in memories:
+            memory.close(seconds)
+        self.backend.close()
+        self.database.close()
+
+    def _open_memory(self, name: str) -> Memory:
+        return Memory(replace(self.house.settings, home=self.home, bank=name), _Lent(self.backend))
+
+    def _adopt(self, bank_id: str) -> BankRow | None:
+        """A bank that somebody made without the server, in the same data directory."""
+        if not bank_id or not (self.home / "banks" / bank_folder(bank_id) / "memory.db").exists():
+            return None
+        return banks.ensure(self.database, check_bank(bank_id))
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """One bank of one tenant, as a request uses it."""
+
+    tenant: Tenant
+    bank: BankRow
+
+    @property
+    def id(self) -> str:
+        """The bank's name in the data directory."""
+        return self.bank.id
+
+    @property
+    def uid(self) -> str:
+        """The bank's own id, never used again."""
+        return self.bank.uid
+
+    @property
+    def engine(self) -> Bank:
+        """The bank itself, opened when it is first used."""
+        return self.tenant.backend.bank(self.id)
+
+    @property
+    def shelf(self) -> Shelf:
+        """Its documents and memories."""
+        return self.engine.shelf
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """What is set for the bank, over the defaults."""
+        from threadline.server import configs
+
+        return configs.effective(self.tenant.database, self.uid)
+
+
+class _Lent(EmbeddedBackend):
+    """A backend that somebody else closes."""
+
+    def __init__(self, backend: EmbeddedBackend) -> None:
+        self.__dict__ = backend.__dict__
+
+    def close(self) -> None:
+        """It is not this one's to close."""

@@ -1,0 +1,4 @@
+"""Hindsight's HTTP API: one module for each noun, each with a `router`."""
+
+#: The modules whose routers the app includes, in this order.
+MODULES: tuple[str, ...] = ("memories",)

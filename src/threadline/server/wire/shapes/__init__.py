@@ -1,0 +1,1 @@
+"""The JSON objects of Hindsight's API, named as in its OpenAPI document."""
