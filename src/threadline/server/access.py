@@ -33,13 +33,17 @@ class Caller:
         """Whether it may see a bank."""
         return self.banks is None or bank in self.banks
 
+    def may(self, scope: Scope) -> bool:
+        """Whether something is within its scope."""
+        return _ORDER[self.scope] >= _ORDER[scope]
+
     def demand(self, scope: Scope) -> None:
         """Refuse what is beyond its scope.
 
         Raises:
             AccessError: it is.
         """
-        if _ORDER[self.scope] < _ORDER[scope]:
+        if not self.may(scope):
             raise AccessError(f"This key may {self.scope}; that asks for one with scope {scope}.", status=403)
 
 
