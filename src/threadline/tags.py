@@ -151,7 +151,8 @@ def from_group(group: Any, depth: int = 0) -> TagFilter:
         raise InputError(f"Tag groups may lie {_DEEPEST} deep in each other; these lie deeper.")
     match group:
         case {"tags": list(names), **rest} if rest.keys() <= {"match"}:
-            return Tags(*names, match=rest.get("match", "any_strict"))
+            match_: Any = rest.get("match", "any_strict")
+            return Tags(*names, match=match_)
         case {"and": list(groups), **rest} if not rest:
             return AllOf(tuple(from_group(each, depth + 1) for each in groups))
         case {"or": list(groups), **rest} if not rest:
