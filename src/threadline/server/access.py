@@ -66,9 +66,8 @@ def _tenant(request: Request, scope: Scope) -> Tenant:
 def _room(request: Request, bank_id: str, scope: Scope, *, make: bool = False) -> Room:
     caller = caller_of(request)
     tenant = _tenant(request, scope)
-    if make and caller.sees(bank_id):
-        return tenant.make_room(bank_id)
-    room = tenant.room(bank_id)
+    # Once more below: what it names may be another bank's alias.
+    room = tenant.make_room(bank_id) if make and caller.sees(bank_id) else tenant.room(bank_id)
     if not caller.sees(room.id):
         raise UnknownBankError(f"Bank '{bank_id}' not found")
     return room

@@ -1,4 +1,11 @@
 """Hindsight's HTTP API: one module for each noun, each with a `router`."""
 
 #: The modules whose routers the app includes, in this order.
-MODULES: tuple[str, ...] = ("memories",)
+MODULES: tuple[str, ...] = (
+    "health",
+    "banks",
+    "aliases",
+    "config",
+    "retain",
+    "recall",
+)

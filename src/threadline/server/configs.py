@@ -1,0 +1,288 @@
+"""The configuration of a bank: its fields, their defaults, and what may be set.
+
+The fields are Hindsight's, and its defaults those of a server without a language model. docs/server.md says which of
+them mean something here; the others are kept and returned, for the day there is a model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from typing import Any
+
+from threadline.database import Database
+from threadline.errors import RequestError
+from threadline.server.store import configs
+
+#: How text can become memories. Without a language model it is `chunks`, whatever is set.
+MODES = ("concise", "verbose", "custom", "verbatim", "chunks")
+
+#: What `observation_scopes` can be, besides lists of tags.
+SCOPES = ("combined", "per_tag", "all_combinations", "shared")
+
+_ACTIONS = ("allow", "block", "redact")
+_FUNCTIONS = ("adaptive", "fixed")
+_TRAITS = ("disposition_skepticism", "disposition_literalism", "disposition_empathy")
+_PREFIX = "HINDSIGHT_API_"
+_SECRETS = ("_api_key", "_base_url", "_service_account_key", "_members", "_litellmrouter_config", "_auth_token")
+
+#: Each field with its default and the types it takes; null is always taken, and means the default.
+FIELDS: Mapping[str, tuple[Any, tuple[type, ...]]] = {
+    "audit_log_enabled": (False, (bool,)),
+    "consolidation_llm_batch_size": (8, (int,)),
+    "consolidation_llm_parallelism": (4, (int,)),
+    "consolidation_max_memories_per_round": (100, (int,)),
+    "consolidation_source_facts_max_tokens": (4096, (int,)),
+    "consolidation_source_facts_max_tokens_per_observation": (256, (int,)),
+    "consolidation_strategies": (None, (list,)),
+    "consolidation_use_decision_model": (True, (bool,)),
+    "default_observation_scopes": (None, (str, list)),
+    "disposition_empathy": (None, (int,)),
+    "disposition_literalism": (None, (int,)),
+    "disposition_skepticism": (None, (int,)),
+    "enable_auto_consolidation": (True, (bool,)),
+    "enable_graph_retrieval": (True, (bool,)),
+    "enable_observations": (False, (bool,)),
+    "enable_reranking": (True, (bool,)),
+    "enable_temporal_retrieval": (True, (bool,)),
+    "enable_text_search": (True, (bool,)),
+    "entities_allow_free_form": (True, (bool,)),
+    "entity_labels": (None, (list, dict)),
+    "knowledge_page_default_trigger": (None, (dict,)),
+    "llm_gemini_safety_settings": (None, (list,)),
+    "max_observations_per_scope": (-1, (int,)),
+    "mcp_enabled_tools": (None, (list,)),
+    "memory_defense": (None, (dict,)),
+    "mental_model_delta_use_decision_model": (True, (bool,)),
+    "mental_model_min_refresh_interval_seconds": (0, (int,)),
+    "mental_model_refresh_use_decision_model": (True, (bool,)),
+    "observation_scope_limits": (None, (list,)),
+    "observations_mission": (None, (str,)),
+    "recall_budget_adaptive_high": (0.25, (float,)),
+    "recall_budget_adaptive_low": (0.025, (float,)),
+    "recall_budget_adaptive_mid": (0.075, (float,)),
+    "recall_budget_fixed_high": (1000, (int,)),
+    "recall_budget_fixed_low": (100, (int,)),
+    "recall_budget_fixed_mid": (300, (int,)),
+    "recall_budget_function": ("fixed", (str,)),
+    "recall_budget_max": (2000, (int,)),
+    "recall_budget_min": (20, (int,)),
+    "recall_chunks_max_tokens": (1000, (int,)),
+    "recall_include_chunks": (True, (bool,)),
+    "recall_max_tokens": (2048, (int,)),
+    "recall_prefer_observations": (False, (bool,)),
+    "reflect_default_options": (None, (dict,)),
+    "reflect_mission": (None, (str,)),
+    "reflect_source_facts_max_tokens": (-1, (int,)),
+    "reflect_use_decision_model": (True, (bool,)),
+    "retain_chunk_batch_size": (100, (int,)),
+    "retain_chunk_size": (3000, (int,)),
+    "retain_custom_instructions": (None, (str,)),
+    "retain_default_strategy": (None, (str,)),
+    "retain_extraction_mode": ("chunks", (str,)),
+    "retain_max_attachments_per_chunk": (8, (int,)),
+    "retain_mission": (None, (str,)),
+    "retain_strategies": (None, (dict,)),
+    "retain_structured_chunk_size": (None, (int,)),
+    "store_document_text": (True, (bool,)),
+}
+
+DEFAULTS: Mapping[str, Any] = {name: default for name, (default, _) in FIELDS.items()}
+
+_SOME = ", ".join(repr(name) for name in sorted(FIELDS)[:10])
+_NAMED = {bool: "a boolean", int: "an integer", float: "a number", str: "a string", list: "a list", dict: "an object"}
+
+#: The fields that hold a size, which nothing can be done with below 1.
+_SIZES = (
+    "retain_chunk_size",
+    "retain_structured_chunk_size",
+    "retain_max_attachments_per_chunk",
+    "recall_max_tokens",
+    "recall_chunks_max_tokens",
+)
+_BUDGETS = (
+    "recall_budget_fixed_low",
+    "recall_budget_fixed_mid",
+    "recall_budget_fixed_high",
+    "recall_budget_adaptive_low",
+    "recall_budget_adaptive_mid",
+    "recall_budget_adaptive_high",
+    "recall_budget_min",
+    "recall_budget_max",
+)
+
+
+def effective(database: Database, bank: str) -> dict[str, Any]:
+    """The configuration of a bank: what is set for it, over the defaults."""
+    return over_defaults(configs.overrides(database, bank))
+
+
+def over_defaults(overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """What is set, over the defaults."""
+    return {**DEFAULTS, **deepcopy(dict(overrides))}
+
+
+def with_strategy(config: Mapping[str, Any], strategy: str | None) -> dict[str, Any]:
+    """The configuration of a retain: that of the bank, with what its strategy says.
+
+    Args:
+        strategy: its name; None: the bank's own default strategy. One that the bank does not have changes nothing.
+    """
+    name = strategy or config["retain_default_strategy"]
+    chosen = (config["retain_strategies"] or {}).get(name)
+    says = normalised(chosen) if isinstance(chosen, Mapping) else {}
+    return {**config, **{field: value for field, value in says.items() if field in FIELDS}}
+
+
+def normalised(updates: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields by their own names: they may be given as the environment variables of Hindsight, too."""
+    return {name.removeprefix(_PREFIX).lower(): value for name, value in updates.items()}
+
+
+def validate(updates: Mapping[str, Any]) -> dict[str, Any]:
+    """What is to be set, by the fields' own names, once each value is one that its field takes.
+
+    The structure of lists and objects is looked at by `threadline.server.configuring`.
+
+    Raises:
+        RequestError: a field that is not there, or a value it does not take.
+    """
+    wanted = normalised(updates)
+    _known(wanted)
+    given = {name: value for name, value in wanted.items() if value is not None}
+    check_types(given)
+    for check in _CHECKS:
+        check(given)
+    return wanted
+
+
+def merge(overrides: Mapping[str, Any], updates: Mapping[str, Any]) -> dict[str, Any]:
+    """What is set once these updates are: null takes back what was set.
+
+    Raises:
+        RequestError: what is then set contradicts itself.
+    """
+    merged = {name: value for name, value in {**overrides, **updates}.items() if value is not None}
+    after = over_defaults(merged)
+    least, most = after["recall_budget_min"], after["recall_budget_max"]
+    if least > most:
+        raise RequestError(f"recall_budget_min ({least}) must be <= recall_budget_max ({most})")
+    return merged
+
+
+def check_types(values: Mapping[str, Any]) -> None:
+    """Look at the types of values.
+
+    Raises:
+        RequestError: one is not what its field takes.
+    """
+    for name, value in values.items():
+        types = FIELDS[name][1] if name in FIELDS else ()
+        if types and not _is_one_of(value, types):
+            wanted = " or ".join(_NAMED[each] for each in types)
+            raise RequestError(f"{name} must be {wanted}, got {type(value).__name__}")
+
+
+def check_sizes(values: Mapping[str, Any]) -> None:
+    """Look at the sizes among values.
+
+    Raises:
+        RequestError: one is below 1.
+    """
+    for name in _SIZES:
+        if values.get(name, 1) < 1:
+            raise RequestError(f"{name} must be >= 1, got {values[name]!r}")
+
+
+def check_scopes(values: Mapping[str, Any]) -> None:
+    """Look at the default scopes of observations.
+
+    Raises:
+        RequestError: they are none.
+    """
+    value = values.get("default_observation_scopes", SCOPES[0])
+    lists = isinstance(value, list) and all(
+        isinstance(scope, list) and all(isinstance(tag, str) for tag in scope) for scope in value
+    )
+    if not lists and value not in SCOPES:
+        raise RequestError(
+            f"default_observation_scopes must be one of {', '.join(SCOPES)} or a list of tag lists "
+            f'(e.g. [["topic:*"]]), got {value!r}'
+        )
+
+
+def _is_one_of(value: Any, types: tuple[type, ...]) -> bool:
+    if isinstance(value, bool):
+        return bool in types  # it is an int, too
+    return isinstance(value, types) or (float in types and isinstance(value, int))
+
+
+def _known(updates: Mapping[str, Any]) -> None:
+    unknown = sorted(set(updates) - set(FIELDS))
+    secrets = [name for name in unknown if name.endswith(_SECRETS)]
+    if secrets:
+        raise RequestError(
+            f"Cannot set credential fields via API: {secrets}. "
+            "Credentials (API keys, base URLs) must be set at server level only."
+        )
+    if unknown:
+        raise RequestError(f"Unknown configuration fields: {unknown}. Valid configurable fields: [{_SOME}]...")
+
+
+def _check_traits(values: Mapping[str, Any]) -> None:
+    for name in _TRAITS:
+        if not 1 <= values.get(name, 1) <= 5:
+            raise RequestError(f"{name} must be an integer between 1 and 5, got {values[name]!r}")
+
+
+def _check_budgets(values: Mapping[str, Any]) -> None:
+    function = values.get("recall_budget_function", _FUNCTIONS[0])
+    if function.lower() not in _FUNCTIONS:
+        raise RequestError(f"recall_budget_function must be one of {list(_FUNCTIONS)}, got {function!r}")
+    for name in _BUDGETS:
+        of = "number" if "adaptive" in name else "integer"
+        value = values.get(name, 1)
+        if value <= 0:
+            raise RequestError(f"{name} must be a positive {of}, got {value!r}")
+
+
+def _check_strategies(values: Mapping[str, Any]) -> None:
+    strategies = values.get("retain_strategies", {})
+    if not all(str(name).strip() for name in strategies):
+        raise RequestError("Strategy names must not be empty strings. Remove entries with empty names before saving.")
+    for name, strategy in strategies.items():
+        if not isinstance(strategy, dict):
+            raise RequestError(f"Invalid retain strategy {name!r}: must be an object")
+        says = {field: value for field, value in normalised(strategy).items() if value is not None}
+        try:
+            for check in (check_types, check_sizes, check_scopes):
+                check(says)
+        except RequestError as error:
+            raise RequestError(f"Invalid retain strategy {name!r}: {error}") from error
+
+
+def _check_defense(values: Mapping[str, Any]) -> None:
+    policy = values.get("memory_defense", {})
+    rules = policy.get("rules") or []
+    if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
+        raise _bad_policy("rules must be a list of objects")
+    for rule in rules:
+        on, action = rule.get("on"), rule.get("action")
+        if not isinstance(on, str) or not on:
+            raise _bad_policy(f"invalid on {on!r}; must be a non-empty string")
+        if action not in _ACTIONS:
+            raise _bad_policy(f"invalid action {action!r}; must be one of {list(_ACTIONS)}")
+
+
+def _bad_policy(why: str) -> RequestError:
+    return RequestError(f"invalid memory_defense policy: {why}", 422)
+
+
+_CHECKS: tuple[Callable[[Mapping[str, Any]], None], ...] = (
+    check_sizes,
+    check_scopes,
+    _check_traits,
+    _check_budgets,
+    _check_strategies,
+    _check_defense,
+)
