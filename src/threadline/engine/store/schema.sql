@@ -16,6 +16,7 @@ CREATE TABLE documents (
 ) STRICT;
 
 CREATE INDEX documents_by_source ON documents (source) WHERE source IS NOT NULL;
+CREATE INDEX documents_as_known ON documents (coalesce(source, name));
 
 CREATE TABLE tags (
     document INTEGER NOT NULL REFERENCES documents ON DELETE CASCADE,

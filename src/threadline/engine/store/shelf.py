@@ -12,8 +12,8 @@ import secrets
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Literal
 
 import apsw
 
@@ -28,6 +28,9 @@ from threadline.engine.store.writing import (
     delete_passages,
 )
 from threadline.turns import Json
+
+#: A document as its caller knows it.
+KNOWN = "coalesce(source, name)"
 
 _ORDINAL_BITS = 16
 _PASSAGE_BITS = 44
@@ -45,6 +48,10 @@ class Unit:
         item: the engine's name of the item.
         chunk: the index of its chunk within the document, from 0.
         mentioned_at: when it was said; None where its caller said that it has no time.
+        stored_at: when it came here, as far as that is known.
+        extra: what whoever stored it wants back.
+        reason, invalidated_at: of one that somebody invalidated; it is not recalled, and `memory` is 0.
+        edited_at: when somebody edited it last.
     """
 
     id: str
@@ -61,6 +68,24 @@ class Unit:
     stored_at: datetime | None
     entities: tuple[str, ...] = ()
     extra: Mapping[str, Json] | None = None
+    state: Literal["valid", "invalidated"] = "valid"
+    reason: str | None = None
+    invalidated_at: datetime | None = None
+    edited_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was last written to a document, of one type.
+
+    Attributes:
+        passage: the engine's id of the last passage; it grows with each.
+    """
+
+    passage: int
+    type: str
+    tags: frozenset[str]
+    at: datetime | None
 
 
 class Shelf:
@@ -73,6 +98,11 @@ class Shelf:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._uid = ""
+
+    @property
+    def database(self) -> Database:
+        """The file itself, for those that read it in other ways."""
+        return self._database
 
     @property
     def uid(self) -> str:
@@ -102,27 +132,39 @@ class Shelf:
         def work(connection: apsw.Connection) -> bool:
             if applied(connection, key):
                 return False
-            for source in replaced:
-                _drop_source(connection, source)
+            removed = {source: _drop_items(connection, source) for source in replaced}
+            before = {item.source: chunks_of(connection, item.source) for item, _ in items}
+            added: dict[str, int] = {}
             for item, prepared in items:
-                _add_item(connection, item, prepared, model)
+                add_item(connection, item, prepared, model, chunks_of(connection, item.source))
+                made = sum(len(one.pieces) for one in prepared)
+                added[item.source] = added.get(item.source, 0) + made
+            for source, count in added.items():
+                details = {"facts_added": count, "facts_removed": removed.get(source, 0)}
+                note(connection, source, "append" if before[source] else "retain", details)
             connection.execute("INSERT INTO applied VALUES (?)", (key,))
             return True
 
         return self._database.write("engine.put", work)
 
     def delete(self, source: str) -> int:
-        """Delete the items of a document; returns how many memories they had."""
-        return self._database.write("engine.delete", lambda connection: _drop_source(connection, source))
+        """Delete the items of a document, and what was noted of it; returns how many memories they had."""
+        return self._database.write("engine.delete", lambda connection: drop_source(connection, source))
 
     def retag(self, source: str, tags: Collection[str]) -> bool:
         """Give all items of a document these tags and no other; returns whether there is such a document."""
 
         def work(connection: apsw.Connection) -> bool:
-            items = _items(connection, source)
+            items = column(connection, f"SELECT id FROM documents WHERE {KNOWN} = ?", (source,))  # noqa: S608
             for item in items:
                 connection.execute("DELETE FROM tags WHERE document = ?", (item,))
                 _add_tags(connection, item, tags)
+                connection.execute(
+                    "UPDATE curated SET fields = json_set(fields, '$.tags', json(?)) WHERE document = ?",
+                    (json.dumps(sorted(set(tags)), ensure_ascii=False), item),
+                )
+            if items:
+                note(connection, source, "retag", {})
             return bool(items)
 
         return self._database.write("engine.retag", work)
@@ -137,6 +179,18 @@ class Shelf:
         )
         names = self._lists(_MENTIONS, documents)
         return {row[0]: self._unit(row, tags.get(row[2], ()), names.get(row[2], ())) for row in rows}
+
+    def written(self, since: int) -> list[Written]:
+        """What was written to each document after a passage, the latest first."""
+        return [
+            Written(
+                passage,
+                memory_type(role),
+                frozenset(json.loads(tags)),
+                None if at is None else datetime.fromisoformat(at),
+            )
+            for passage, role, tags, at in self._database.rows(_WRITTEN, (since,))
+        ]
 
     def memory_of(self, unit: str) -> int | None:
         """The engine's id of a memory by its public id; None where it is not here or invalidated."""
@@ -161,6 +215,15 @@ class Shelf:
         number = _number(self.uid, _MEMORY, unit)
         return None if number is None else (number >> _ORDINAL_BITS, number & ((1 << _ORDINAL_BITS) - 1))
 
+    def chunk_texts(self, memories: Collection[int]) -> dict[int, str]:
+        """The chunk, or the turn, that each memory is from."""
+        return dict(self._database.rows(_CHUNKS, (json.dumps(list(memories)),)))
+
+    def entity_ids(self, names: Collection[str]) -> dict[str, str]:
+        """The public ids of entities by name; one that is not here is left out."""
+        sql = "SELECT name, id FROM entities WHERE name IN (SELECT value FROM json_each(?))"
+        return {name: self.entity_id(number) for name, number in self._database.rows(sql, (json.dumps(list(names)),))}
+
     def entity_id(self, entity: int) -> str:
         """The public id of an entity."""
         return _uuid(self.uid, _ENTITY, entity)
@@ -177,7 +240,7 @@ class Shelf:
 
     def _unit(self, row: tuple[Any, ...], tags: Iterable[str], entities: Iterable[str]) -> Unit:
         (memory, passage, _, ordinal, text, role, occurred_at, chunk, name, source, metadata, context) = row[:12]
-        stored_at, extra, edited = row[12:]
+        stored_at, extra, edited, edited_at = row[12:]
         kept = json.loads(extra)
         return Unit(
             id=edited or self.public_id(passage, ordinal),
@@ -194,6 +257,7 @@ class Shelf:
             stored_at=None if stored_at is None else datetime.fromisoformat(stored_at),
             entities=tuple(sorted(entities)),
             extra=kept,
+            edited_at=None if edited_at is None else datetime.fromisoformat(edited_at),
         )
 
 
@@ -201,13 +265,28 @@ _UNITS = """
     SELECT memories.id, passages.id, documents.id,
         (SELECT count(*) FROM memories AS earlier WHERE earlier.passage = passages.id AND earlier.id < memories.id),
         substr(text, start + 1, end - start), role, occurred_at, chunks_before + passages.turn - 1, name, source,
-        metadata, documents.context, stored_at, extra, curated.unit
+        metadata, documents.context,
+        CASE WHEN source IS NULL AND unixepoch(occurred_at, 'subsec') > unixepoch(stored_at, 'subsec')
+            THEN occurred_at ELSE stored_at END,
+        extra, curated.unit, curated.edited_at
     FROM memories JOIN passages ON passages.id = passage JOIN documents ON documents.id = passages.document
     LEFT JOIN curated ON replacement = documents.id
     WHERE memories.id IN (SELECT value FROM json_each(?))
 """
 
-_TAGS = "SELECT document, tag FROM tags WHERE document IN (SELECT value FROM json_each(?))"
+_CHUNKS = """
+    SELECT memories.id, group_concat(near.text, iif(source IS NULL, char(10), '') ORDER BY near.position)
+    FROM memories JOIN passages ON passages.id = passage JOIN documents ON documents.id = passages.document
+    JOIN passages AS near ON near.document = passages.document AND near.turn = passages.turn
+    WHERE memories.id IN (SELECT value FROM json_each(?)) GROUP BY memories.id
+"""
+
+_WRITTEN = """
+    SELECT max(passages.id) AS passage, role,
+        (SELECT json_group_array(tag) FROM tags WHERE tags.document = documents.id), changed_at
+    FROM passages JOIN documents ON documents.id = passages.document
+    WHERE passages.id > ? GROUP BY documents.id, role ORDER BY passage DESC
+"""
 
 _MENTIONS = """
     SELECT mentions.document, name FROM mentions JOIN entities ON entities.id = entity
@@ -215,8 +294,14 @@ _MENTIONS = """
 """
 
 
-def _add_item(connection: apsw.Connection, item: Item, prepared: Sequence[Prepared], model: str) -> int:
-    """Store an item; returns the engine's id of it."""
+def add_item(
+    connection: apsw.Connection, item: Item, prepared: Sequence[Prepared], model: str, chunks_before: int
+) -> int:
+    """Store an item; returns the engine's id of it.
+
+    Args:
+        chunks_before: how many chunks its document has before it.
+    """
     name = f"item:{secrets.token_hex(16)}"
     connection.execute(
         """
@@ -229,7 +314,7 @@ def _add_item(connection: apsw.Connection, item: Item, prepared: Sequence[Prepar
             item.context,
             item.stored_at.isoformat(),
             item.source,
-            _chunks(connection, item.source),
+            chunks_before,
             json.dumps(dict(item.extra), ensure_ascii=False),
         ),
     )
@@ -241,7 +326,7 @@ def _add_item(connection: apsw.Connection, item: Item, prepared: Sequence[Prepar
     return document
 
 
-def _chunks(connection: apsw.Connection, source: str) -> int:
+def chunks_of(connection: apsw.Connection, source: str) -> int:
     """How many chunks a document has."""
     sql = "SELECT coalesce(max(chunks_before + last_turn), 0) FROM documents WHERE source = ?"
     return int(column(connection, sql, (source,))[0])
@@ -267,18 +352,27 @@ def _add_mentions(connection: apsw.Connection, document: int, entities: Iterable
         )
 
 
-def _items(connection: apsw.Connection, source: str) -> list[int]:
-    return column(connection, "SELECT id FROM documents WHERE source = ?", (source,))
+def drop_source(connection: apsw.Connection, source: str) -> int:
+    """Delete a document that is made of items, and what was noted of it; returns how many memories it had."""
+    connection.execute("DELETE FROM events WHERE source = ?", (source,))
+    return _drop_items(connection, source)
 
 
-def _drop_source(connection: apsw.Connection, source: str) -> int:
-    """Delete all items of a document with their memories; returns how many memories there were."""
+def _drop_items(connection: apsw.Connection, source: str) -> int:
     among = "SELECT passages.id FROM passages JOIN documents ON documents.id = document WHERE source = ?"
     memories: int = column(connection, f"SELECT count(*) FROM memories WHERE passage IN ({among})", (source,))[0]  # noqa: S608
     delete_passages(connection, column(connection, among, (source,)))
     connection.execute("DELETE FROM documents WHERE source = ?", (source,))
     connection.execute("DELETE FROM entities WHERE id NOT IN (SELECT entity FROM mentions)")
     return memories
+
+
+def note(connection: apsw.Connection, source: str, kind: str, details: Mapping[str, Json]) -> None:
+    """Note what happened to a document."""
+    connection.execute(
+        "INSERT INTO events (source, kind, happened_at, details) VALUES (?, ?, ?, ?)",
+        (source, kind, datetime.now(UTC).isoformat(), json.dumps(dict(details))),
+    )
 
 
 def _uuid(uid: str, kind: int, number: int) -> str:

@@ -8,6 +8,7 @@ UPDATE documents SET
     stored_at = (SELECT min(occurred_at) FROM passages WHERE document = documents.id),
     changed_at = (SELECT max(occurred_at) FROM passages WHERE document = documents.id);
 CREATE INDEX documents_by_source ON documents (source) WHERE source IS NOT NULL;
+CREATE INDEX documents_as_known ON documents (coalesce(source, name));
 
 ALTER TABLE state ADD COLUMN uid TEXT NOT NULL DEFAULT '';
 UPDATE state SET uid = lower(hex(randomblob(8)));
