@@ -30,5 +30,5 @@ def house(tmp_path: Path, embedder: Callable[[], Embedder | None]) -> Iterator[H
 
 @pytest.fixture
 def client(house: House) -> Iterator[TestClient]:
-    with TestClient(create_app(house), raise_server_exceptions=False) as client:
+    with TestClient(create_app(house)) as client:
         yield client

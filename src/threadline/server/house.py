@@ -10,14 +10,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from threadline.backends.embedded import EmbeddedBackend, bank_folder
+from threadline.documents import Scope
 from threadline.engine.bank import Bank
 from threadline.engine.models.base import Embedder
 from threadline.engine.models.plugins import open_embedder, reopen_embedder
 from threadline.engine.store.shelf import Shelf
 from threadline.errors import ClosedError, UnknownBankError
+from threadline.journal.journal import Journal
 from threadline.journal.owner import Claim
 from threadline.memory import Memory
-from threadline.server.store import banks, open_store
+from threadline.server.store import aliases, banks, open_store
 from threadline.server.store.banks import BankRow
 from threadline.session.checks import check_bank, check_id
 from threadline.settings import Settings
@@ -103,6 +105,7 @@ class Tenant:
         self._lock = threading.Lock()
         self._memories: OrderedDict[str, Memory] = OrderedDict()
         self._busy: dict[str, int] = {}
+        self._journal: Journal | None = None
 
     def room(self, bank_id: str) -> Room:
         """A bank by its id or by an alias.
@@ -110,7 +113,7 @@ class Tenant:
         Raises:
             UnknownBankError: there is none.
         """
-        found = banks.find(self.database, bank_id) or self._adopt(bank_id)
+        found = banks.find(self.database, bank_id) or self._of_alias(bank_id) or self._adopt(bank_id)
         if found is None:
             raise UnknownBankError(f"Bank '{bank_id}' not found")
         return Room(self, found)
@@ -148,6 +151,17 @@ class Tenant:
         self.backend.forget_bank(room.id)
         return memories
 
+    def scope(self, room: Room) -> Scope:
+        """What a recall over the whole bank may see: not what its sessions took back, delivered or not.
+
+        Raises:
+            StorageError: the journal cannot be read.
+        """
+        journal = self._open_journal()
+        if journal is None or room.id not in journal.banks():
+            return Scope()
+        return journal.bank_scope(journal.bank(room.id))[0]
+
     @contextlib.contextmanager
     def memory(self, room: Room) -> Iterator[Memory]:
         """The journal and the sessions of a bank. Kept open for the next request, while there are not too many."""
@@ -175,10 +189,23 @@ class Tenant:
         for memory in memories:
             memory.close(seconds)
         self.backend.close()
+        if self._journal is not None:
+            self._journal.close()
         self.database.close()
+
+    def _open_journal(self) -> Journal | None:
+        """The tenant's journal, where something was ever said in a session."""
+        with self._lock:
+            if self._journal is None and (self.home / "journal.db").exists():
+                self._journal = Journal(self.home, self.house.settings.durability)
+            return self._journal
 
     def _open_memory(self, name: str) -> Memory:
         return Memory(replace(self.house.settings, home=self.home, bank=name), _Lent(self.backend))
+
+    def _of_alias(self, alias: str) -> BankRow | None:
+        uid = aliases.resolve(self.database, alias)
+        return None if uid is None else banks.find_by_uid(self.database, uid)
 
     def _adopt(self, bank_id: str) -> BankRow | None:
         """A bank that somebody made without the server, in the same data directory."""

@@ -1,0 +1,159 @@
+"""Retain as a server does it: items of documents, stored and recallable when it returns, all of them or none."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from threadline.engine.retain.split import slices
+from threadline.engine.store.base import Entity, Item
+from threadline.errors import RequestError
+from threadline.redaction import redact
+from threadline.server.house import Room
+from threadline.session.checks import check_id, clean_text
+from threadline.turns import Json
+
+#: What a document is cut into first, in characters, where the bank does not say.
+CHUNK = 3_000
+
+UpdateMode = Literal["replace", "append"]
+
+
+@dataclass(frozen=True, slots=True)
+class Retaining:
+    """One item of a retain.
+
+    Attributes:
+        document: the document it is of; None: one that is made for it.
+        occurred_at: when it was said; None: now.
+        timeless: it has no time, such as a reference text.
+        mode: whether it takes the place of what its document has.
+        params: what the caller said of it, kept with the document.
+    """
+
+    text: str
+    document: str | None = None
+    occurred_at: datetime | None = None
+    timeless: bool = False
+    context: str | None = None
+    metadata: Mapping[str, Json] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    entities: tuple[Entity, ...] = ()
+    mode: UpdateMode = "replace"
+    role: str = "user"
+    params: Mapping[str, Json] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """The item as JSON, for an operation that is carried out later."""
+        return {
+            "text": self.text,
+            "document": self.document,
+            "occurred_at": None if self.occurred_at is None else self.occurred_at.isoformat(),
+            "timeless": self.timeless,
+            "context": self.context,
+            "metadata": dict(self.metadata),
+            "tags": list(self.tags),
+            "entities": [[entity.name, entity.kind] for entity in self.entities],
+            "mode": self.mode,
+            "role": self.role,
+            "params": dict(self.params),
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Retaining:
+        """The item that `as_json` gave."""
+        occurred_at = value["occurred_at"]
+        return cls(
+            **{
+                **value,
+                "occurred_at": None if occurred_at is None else datetime.fromisoformat(occurred_at),
+                "tags": tuple(value["tags"]),
+                "entities": tuple(Entity(*each) for each in value["entities"]),
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Retained:
+    """What a retain stored.
+
+    Attributes:
+        documents: those it wrote to, in order.
+        units: how many memories were made.
+        applied: False where its key was applied before, and nothing was to be done.
+    """
+
+    documents: tuple[str, ...]
+    units: int
+    applied: bool
+
+
+def placed(items: Sequence[Retaining]) -> list[Retaining]:
+    """The items, each with a document: those without share one if none has any, else each gets its own.
+
+    Raises:
+        RequestError: one is to be appended to nothing.
+        InvalidIdError: a document's id or a tag cannot be used.
+    """
+    shared = str(uuid.uuid4()) if all(item.document is None for item in items) else None
+    return [_placed(item, shared) for item in items]
+
+
+def retain(room: Room, items: Sequence[Retaining], *, key: str | None = None) -> Retained:
+    """Store items in one transaction. They can be recalled when it returns.
+
+    Args:
+        key: the idempotency key; one that was applied before changes nothing. None: each call is another retain.
+
+    Raises:
+        RequestError, InvalidIdError: an item cannot be used; nothing was stored.
+        EmbedderError: the model cannot be loaded or run.
+        StorageError: the bank cannot be written.
+    """
+    ready = [_item(room, item) for item in placed(items)]
+    if not ready:
+        return Retained((), 0, applied=True)
+    documents = tuple(dict.fromkeys(item.source for item, _ in ready))
+    replaced = {item.source for item, mode in ready if mode == "replace"}
+    stored = [item for item, _ in ready]
+    applied = room.engine.put(stored, key or f"retain:{secrets.token_hex(16)}", replaced=replaced)
+    return Retained(documents, sum(len(chunk) for item in stored for chunk in item.chunks), applied)
+
+
+def _placed(item: Retaining, shared: str | None) -> Retaining:
+    from dataclasses import replace
+
+    if item.document is None and item.mode == "append":
+        raise RequestError("update_mode='append' requires a document_id")
+    document = item.document if item.document is not None else shared or str(uuid.uuid4())
+    check_id(document, "document id")
+    for tag in item.tags:
+        check_id(tag, "tag")
+    return replace(item, document=document)
+
+
+def _item(room: Room, item: Retaining) -> tuple[Item, UpdateMode]:
+    text = clean_text(item.text, "content")
+    context = item.context and clean_text(item.context, "context")
+    if room.tenant.house.settings.redact is not False:
+        text = redact(text)[0]
+        context = context and redact(context)[0]
+    now = datetime.now(UTC)
+    size = int(room.config.get("retain_chunk_size") or CHUNK)
+    made = Item(
+        source=item.document or "",
+        chunks=tuple(tuple(slices(chunk)) for chunk in slices(text, size)),
+        occurred_at=item.occurred_at or now,
+        stored_at=now,
+        role=item.role,
+        tags=tuple(dict.fromkeys(item.tags)),
+        metadata=item.metadata,
+        context=context,
+        entities=item.entities,
+        extra={**({"timeless": True} if item.timeless else {}), "params": dict(item.params)},
+    )
+    return made, item.mode
