@@ -13,10 +13,12 @@ from threadline.cli.demonstration import demo
 from threadline.cli.explaining import explain
 from threadline.cli.forgetting import forget
 from threadline.cli.hermes import hermes
+from threadline.cli.keys import keys
 from threadline.cli.memories import recall, reflect, retain
 from threadline.cli.options import Commands, Options, examples, shared_options
 from threadline.cli.outbox import outbox
 from threadline.cli.output import advice, printable, say_json
+from threadline.cli.serving import serve
 from threadline.cli.sessions import sessions, show
 from threadline.cli.transcripts import import_
 from threadline.cli.upkeep import rebuild, status
@@ -81,6 +83,7 @@ def app() -> None:
 
 for each in (
     *(import_, recall, explain, reflect, retain, sessions, show, status, outbox, forget, export, rebuild),
+    *(serve, keys),
     *(hermes, demo),
 ):
     app.add_command(each)

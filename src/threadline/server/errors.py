@@ -88,7 +88,11 @@ def install(app: FastAPI) -> None:
             _LOG.error("%s", type(error).__name__, exc_info=error)
         return JSONResponse({"detail": str(error)}, status, headers_of(error))
 
-    _ = refuse
+    @app.exception_handler(Exception)
+    def fail(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001 - it is raised on, and told by the log
+        return JSONResponse({"detail": "Internal server error"}, 500)
+
+    _ = refuse, fail
 
 
 def detail(error: ThreadlineError) -> dict[str, Any]:
