@@ -14,14 +14,15 @@ LAYERS = (
     {"hosts", "cli", "server", "testing", "__main__"},
     {"importers", "demo"},
     {"aio"},
-    {"memory", "proof", "archive"},
+    {"memory", "archive"},
+    {"client"},
     {"session"},
     {"prefetch"},
     {"journal"},
     {"delivery"},
     {"backends"},
     {"engine"},
-    {"errors", "settings", "turns", "tags", "retry_after", "documents", "database", "harmless", "redaction"},
+    {"errors", "settings", "turns", "tags", "retry_after", "documents", "database", "harmless", "redaction", "proof"},
 )
 MODULES = sorted(path for path in SOURCE.rglob("*.py") if path != SOURCE / "__init__.py")
 

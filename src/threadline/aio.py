@@ -12,13 +12,17 @@ from collections.abc import Callable, Coroutine, Generator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
 
 from threadline.backends.base import Backend
 from threadline.errors import ClosedError
 from threadline.memory import Memory
 from threadline.session.session import Session
 from threadline.settings import Given, Settings
+
+if TYPE_CHECKING:
+    from threadline.client.memory import RemoteMemory
+    from threadline.client.session import RemoteSession
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -35,12 +39,18 @@ def _journal_threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(4, thread_name_prefix="threadline-async")
 
 
+def _of(twin: object, method: Callable[Concatenate[Any, P], R]) -> Callable[P, R]:
+    """The twin's own method of that name: it may be on this machine or on a server."""
+    found: Callable[P, R] = getattr(twin, method.__name__)
+    return found
+
+
 def _quick_of_session(
     method: Callable[Concatenate[Session, P], R],
 ) -> Callable[Concatenate[AsyncSession, P], Coroutine[Any, Any, R]]:
     @functools.wraps(method)
     async def call(self: AsyncSession, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        return await _quickly(method, self._session, *args, **kwargs)
+        return await _quickly(_of(self._session, method), *args, **kwargs)
 
     return call
 
@@ -50,7 +60,7 @@ def _of_session(
 ) -> Callable[Concatenate[AsyncSession, P], Coroutine[Any, Any, R]]:
     @functools.wraps(method)
     async def call(self: AsyncSession, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        return await asyncio.to_thread(method, self._session, *args, **kwargs)
+        return await asyncio.to_thread(_of(self._session, method), *args, **kwargs)
 
     return call
 
@@ -60,7 +70,7 @@ def _to_session(
 ) -> Callable[Concatenate[AsyncSession, P], Coroutine[Any, Any, AsyncSession]]:
     @functools.wraps(method)
     async def call(self: AsyncSession, /, *args: P.args, **kwargs: P.kwargs) -> AsyncSession:
-        return AsyncSession(await _quickly(method, self._session, *args, **kwargs))
+        return AsyncSession(await _quickly(_of(self._session, method), *args, **kwargs))
 
     return call
 
@@ -70,7 +80,7 @@ def _of_memory(
 ) -> Callable[Concatenate[AsyncMemory, P], Coroutine[Any, Any, R]]:
     @functools.wraps(method)
     async def call(self: AsyncMemory, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        return await asyncio.to_thread(method, self._alive(), *args, **kwargs)
+        return await asyncio.to_thread(_of(self._alive(), method), *args, **kwargs)
 
     return call
 
@@ -80,7 +90,7 @@ def _memory_to_session(
 ) -> Callable[Concatenate[AsyncMemory, P], Coroutine[Any, Any, AsyncSession]]:
     @functools.wraps(method)
     async def call(self: AsyncMemory, /, *args: P.args, **kwargs: P.kwargs) -> AsyncSession:
-        return AsyncSession(await _quickly(method, self._alive(), *args, **kwargs))
+        return AsyncSession(await _quickly(_of(self._alive(), method), *args, **kwargs))
 
     return call
 
@@ -88,7 +98,7 @@ def _memory_to_session(
 class AsyncSession:
     """A `Session` whose methods are awaited. Get one from `AsyncMemory.session`."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session | RemoteSession) -> None:
         self._session = session
 
     def __repr__(self) -> str:
@@ -136,11 +146,14 @@ class AsyncMemory:
     """
 
     def __init__(self, settings: Settings, backend: Backend | None = None) -> None:
-        self._given = (settings, backend)
-        self._memory: Memory | None = None
+        self._settings = settings
+        self._opens: Callable[[], Memory | RemoteMemory] = functools.partial(Memory, settings, backend)
+        self._at: str | None = None  # the server, where it is on one
+        self._memory: Memory | RemoteMemory | None = None
 
     def __repr__(self) -> str:
-        return f"<AsyncMemory {self._given[0].bank!r} in {self._given[0].home}>"
+        where = f"at {self._at}" if self._at else f"in {self._settings.home}"
+        return f"<AsyncMemory {self.bank!r} {where}>"
 
     @classmethod
     def open(
@@ -156,11 +169,29 @@ class AsyncMemory:
         loaded = Settings.load(home, bank=bank, backend=name, **settings)
         return cls(loaded, None if isinstance(backend, str) else backend)
 
+    @classmethod
+    def connect(
+        cls,
+        url: str,
+        *,
+        token: str | None = None,
+        bank: str | None = None,
+        timeout: float = 30.0,
+        retry_seconds: float = 10.0,
+    ) -> Self:
+        """What `Memory.connect` takes. Use it in `async with`, or await it and close it yourself."""
+        memory = cls(Settings(bank=bank or "default"))
+        memory._at = url
+        memory._opens = functools.partial(
+            Memory.connect, url, token=token, bank=bank, timeout=timeout, retry_seconds=retry_seconds
+        )
+        return memory
+
     def __await__(self) -> Generator[Any, None, Self]:
         return self.__aenter__().__await__()
 
     async def __aenter__(self) -> Self:
-        self._memory = await asyncio.to_thread(Memory, *self._given)
+        self._memory = await asyncio.to_thread(self._opens)
         return self
 
     async def __aexit__(
@@ -171,12 +202,12 @@ class AsyncMemory:
     @property
     def bank(self) -> str:
         """The name of the bank."""
-        return self._given[0].bank
+        return self._memory.bank if self._memory else self._settings.bank
 
     @property
     def settings(self) -> Settings:
-        """What this memory was opened with."""
-        return self._given[0]
+        """What this memory was opened with; of one on a server that is its bank alone."""
+        return self._settings
 
     session = _memory_to_session(Memory.session)
     find_session = _memory_to_session(Memory.find_session)
@@ -197,7 +228,7 @@ class AsyncMemory:
     forget = _of_memory(Memory.forget)
     close = _of_memory(Memory.close)
 
-    def _alive(self) -> Memory:
+    def _alive(self) -> Memory | RemoteMemory:
         if self._memory is None:
             raise ClosedError("This memory is not open yet; enter it with `async with`.")
         return self._memory

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self, Unpack
+from typing import TYPE_CHECKING, Self, Unpack
 
 from threadline.backends.base import Backend
 from threadline.backends.plugins import open_backend
@@ -32,6 +32,9 @@ from threadline.session.recall import RecallOptions, explain_bank, make_query, r
 from threadline.session.session import Session, add_note, open_session
 from threadline.settings import Given, Settings
 from threadline.turns import Identity, Json, Note
+
+if TYPE_CHECKING:
+    from threadline.client.memory import RemoteMemory
 
 #: How long a rebuild from the journal waits before it looks whether anything is wrong.
 _REDELIVERY_SECONDS = 5.0
@@ -99,6 +102,35 @@ class Memory:
         name = backend if isinstance(backend, str) else None
         loaded = Settings.load(home, bank=bank, backend=name, **settings)
         return cls(loaded, None if isinstance(backend, str) else backend)
+
+    @classmethod
+    def connect(
+        cls,
+        url: str,
+        *,
+        token: str | None = None,
+        bank: str | None = None,
+        timeout: float = 30.0,
+        retry_seconds: float = 10.0,
+    ) -> RemoteMemory:
+        """A bank of a Threadline server, made when new. It has the same methods as a memory on this machine.
+
+        Args:
+            url: where the server is, such as `http://127.0.0.1:8888`.
+            token: the key that it asks for; which tenant it is follows from the key.
+            bank: the bank; None: `default`.
+            timeout: how long an answer may take, in seconds, besides what a call itself may wait.
+            retry_seconds: how long a request is sent again that did not get through, and that may be sent twice.
+
+        Raises:
+            BackendUnavailableError: the server cannot be reached.
+            AccessError: it does not take the token, or this one may not make the bank.
+            SettingsError: what answers there is no Threadline server; or `threadline[client]` is not installed.
+            InvalidBankError: the name cannot be used.
+        """
+        from threadline.client.memory import RemoteMemory
+
+        return RemoteMemory.open(url, token, bank, timeout, retry_seconds)
 
     def __enter__(self) -> Self:
         return self

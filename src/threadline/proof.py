@@ -12,6 +12,7 @@ _WINDOW = 24  # bytes: long enough to be somebody's words, short enough to fit w
 _WINDOWS_PER_TEXT = 64
 _LONGEST = 128  # bytes: no needle is longer
 _BLOCK = 1 << 22
+_TENANTS = "tenants"  # each a data directory of somebody else's, which this one must not tell anything of
 _NO_TEXT = ("-shm",)  # holds the numbers of pages and nothing of what is in them
 _WORD = 10  # letters: shorter words stand in too many texts to say whose they are
 
@@ -45,14 +46,14 @@ class Proof:
 
 
 def search(home: Path, texts: Sequence[str], surviving: Iterable[str], complete: bool = True) -> Proof:
-    """Search every file under `home` for pieces of the texts.
+    """Search every file under `home` for pieces of the texts, but for those of a server's other tenants.
 
     Pieces that a surviving text has too are nobody's trace and are left out.
     """
     from ahocorasick_rs import BytesAhoCorasick
 
     needles = sorted({needle for text in texts for needle in _needles(text)})
-    paths = sorted(path for path in home.rglob("*") if path.is_file() and not path.name.endswith(_NO_TEXT))
+    paths = sorted(path for path in _files(home) if not path.name.endswith(_NO_TEXT))
     traces: list[Trace] = []
     if needles:
         automaton = BytesAhoCorasick(needles)
@@ -64,6 +65,14 @@ def search(home: Path, texts: Sequence[str], surviving: Iterable[str], complete:
         traces = _without_surviving(traces, surviving)
     sizes = [size for size in map(_size, paths) if size]
     return Proof(len(texts), len(sizes), sum(sizes), tuple(traces), complete)
+
+
+def _files(home: Path) -> Iterator[Path]:
+    for entry in home.iterdir():
+        if entry.is_file():
+            yield entry
+        elif entry.name != _TENANTS:
+            yield from (path for path in entry.rglob("*") if path.is_file())
 
 
 def _size(path: Path) -> int:

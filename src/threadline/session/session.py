@@ -83,7 +83,7 @@ class Session:
         desk = Desk(context.bank.redact)
         turn = context.journal.append_turn(
             self._record,
-            desk.messages(_messages(user, assistant, messages), context.settings.max_turn_megabytes),
+            desk.messages(as_messages(user, assistant, messages), context.settings.max_turn_megabytes),
             occurred_at=checks.check_time(occurred_at),
             host_key=None if host_key is None else checks.check_id(host_key, "host key"),
             metadata=desk.metadata(metadata) if metadata else None,
@@ -509,7 +509,12 @@ def add_note(
     return kept
 
 
-def _messages(user: str | None, assistant: str | None, messages: Sequence[Message] | None) -> Sequence[Message]:
+def as_messages(user: str | None, assistant: str | None, messages: Sequence[Message] | None) -> Sequence[Message]:
+    """What was said, however it is given.
+
+    Raises:
+        InputError: it is given twice.
+    """
     if messages is not None:
         if user is not None or assistant is not None:
             raise InputError("Give a turn either messages, or user and assistant, not both.")

@@ -1,0 +1,165 @@
+"""What all session routes share: how a bank and a session are named, how errors cross, and where waits are spent.
+
+Ids are a host's own and may hold anything: `chats/2026-11` and `..` are good ones. A path cannot carry them: a slash is
+decoded before routes are matched, and clients and proxies resolve dots. So which bank and session is meant stands in
+the query, and what is said in the body.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Annotated, Any, TypeVar
+
+import anyio
+import anyio.to_thread
+from anyio.lowlevel import RunVar
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+
+from threadline.errors import ThreadlineError
+from threadline.server import access
+from threadline.server.errors import headers_of, status_of
+from threadline.server.house import Room
+from threadline.server.sessions.answers import Failed
+from threadline.session.session import Session
+
+T = TypeVar("T")
+
+PREFIX = "/v1/threadline"
+
+#: So many requests may wait at once, for a delivery or for a prefetch; the next one waits for its turn. They take none
+#: of the threads that other requests are worked on by.
+_WAITS = 64
+
+_LOG = logging.getLogger("threadline.server")
+
+_waits: RunVar[anyio.CapacityLimiter] = RunVar("threadline-waits")
+_prefetches: RunVar[anyio.CapacityLimiter] = RunVar("threadline-prefetches")
+
+
+class SessionRoute(APIRoute):
+    """A route whose errors are `{"error": {"type": "UnknownSessionError", "message": "..."}}`: a client raises that."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler of the route."""
+        handle = super().get_route_handler()
+
+        async def handle_or_tell(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except ThreadlineError as error:
+                return _told(error)
+            except RequestValidationError as error:
+                return _failed("InputError", _fault(error), 422)
+            except HTTPException as error:
+                return _failed("InputError", str(error.detail), error.status_code)
+
+        return handle_or_tell
+
+
+def a_router(tag: str) -> APIRouter:
+    """A router of session routes, under one heading of the API's page."""
+    told: dict[str, Any] = {"model": Failed, "description": "It was refused: the class of the error, and what to do."}
+    return APIRouter(
+        prefix=PREFIX, tags=[tag], route_class=SessionRoute, responses={"4XX": told, "422": told, "5XX": told}
+    )
+
+
+#: What marks a route as one that Hindsight does not have.
+OURS: dict[str, Any] = {"openapi_extra": {"x-threadline": {"state": "ours", "why": ""}}}
+
+_BankId = Annotated[str, Query(description="The bank: its name, or an alias of it.", examples=["alice"])]
+
+SessionId = Annotated[
+    str,
+    Query(alias="session", description="The session: the id that its host gave it.", examples=["chats/2026-11"]),
+]
+
+
+def _bank_to_read(request: Request, bank: _BankId) -> Room:
+    return access.room_to_read(request, bank)
+
+
+def _bank_to_write(request: Request, bank: _BankId) -> Room:
+    return access.room_to_write(request, bank)
+
+
+def _bank_to_admin(request: Request, bank: _BankId) -> Room:
+    return access.room_to_admin(request, bank)
+
+
+def _bank_to_make(request: Request, bank: _BankId) -> Room:
+    return access.room_to_make(request, bank)
+
+
+ReadBank = Annotated[Room, Depends(_bank_to_read)]
+WriteBank = Annotated[Room, Depends(_bank_to_write)]
+AdminBank = Annotated[Room, Depends(_bank_to_admin)]
+MakeBank = Annotated[Room, Depends(_bank_to_make)]
+
+
+@contextlib.contextmanager
+def conversation(room: Room, session: str) -> Iterator[Session]:
+    """A session of a bank.
+
+    Raises:
+        UnknownSessionError: there is none of that id; it was never opened.
+        ForgottenError: it was forgotten.
+    """
+    with room.tenant.memory(room) as memory:
+        yield memory.find_session(session)
+
+
+async def patiently(work: Callable[[], T]) -> T:
+    """Run what waits for a backend, apart from the threads of other requests."""
+    return await anyio.to_thread.run_sync(work, limiter=_limiter(_waits))
+
+
+async def within(seconds: float, work: Callable[[float], T], otherwise: T) -> T:
+    """Run what waits so long at most, until it has a thread included; the work is told how much of it is left."""
+    deadline = time.monotonic() + seconds
+
+    def run() -> T:
+        return work(max(0.0, deadline - time.monotonic()))
+
+    limiter = _limiter(_prefetches)
+    if limiter.available_tokens > 0:
+        return await anyio.to_thread.run_sync(run, limiter=limiter)
+    with anyio.move_on_after(seconds):
+        return await anyio.to_thread.run_sync(run, limiter=limiter)
+    return otherwise
+
+
+def _limiter(waits: RunVar[anyio.CapacityLimiter]) -> anyio.CapacityLimiter:
+    try:
+        return waits.get()
+    except LookupError:
+        limiter = anyio.CapacityLimiter(_WAITS)
+        waits.set(limiter)
+        return limiter
+
+
+def _told(error: ThreadlineError) -> Response:
+    status = status_of(error)
+    if status >= 500:
+        _LOG.error("%s", type(error).__name__, exc_info=error)
+    response = _failed(type(error).__name__, str(error), status, getattr(error, "retry_after", None))
+    response.headers.update(headers_of(error))
+    return response
+
+
+def _failed(kind: str, message: str, status: int, retry_after: float | None = None) -> Response:
+    told: dict[str, Any] = {"type": kind, "message": message}
+    return JSONResponse({"error": {**told, "retry_after": retry_after} if retry_after else told}, status)
+
+
+def _fault(error: RequestValidationError) -> str:
+    """What does not fit, and where, without the value: that may be private, and of any size."""
+    faults = [f"{'.'.join(map(str, each['loc']))[:200]}: {each['msg']}" for each in error.errors()[:10]]
+    return f"The request does not fit: {'; '.join(faults)}."
