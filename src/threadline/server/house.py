@@ -51,6 +51,10 @@ class House:
         self._lock = threading.Lock()
         self._tenants: dict[str, Tenant] = {}
         self._closed = False
+        from threadline.server.workers import Workers
+
+        self.workers = Workers(self)
+        self.workers.start()
 
     def tenant(self, name: str = DEFAULT) -> Tenant:
         """A tenant, opened when it is first asked for.
@@ -74,6 +78,7 @@ class House:
 
     def close(self, seconds: float | None = None) -> None:
         """Deliver what can be delivered in time, and let go of everything. Calling it twice is no error."""
+        self.workers.stop(seconds)
         with self._lock:
             self._closed = True
             tenants = list(self._tenants.values())
@@ -129,6 +134,11 @@ class Tenant:
         except UnknownBankError:
             return Room(self, banks.ensure(self.database, check_bank(bank_id)))
 
+    def room_of(self, uid: str) -> Room | None:
+        """The bank with this uid; None once it was deleted."""
+        found = banks.find_by_uid(self.database, uid)
+        return None if found is None else Room(self, found)
+
     def rooms(self) -> list[Room]:
         """All banks, the latest first."""
         return [Room(self, bank) for bank in banks.every(self.database)]
@@ -141,6 +151,7 @@ class Tenant:
             return 0
         memories = self.backend.figures(room.id).memories
         banks.remove(self.database, room.uid)
+        self.house.workers.leave(self, room.uid)
         with self._lock:
             memory = self._memories.pop(room.id, None)
         if (self.home / "journal.db").exists():
