@@ -11,8 +11,9 @@ from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
 import threadline
-from threadline.server import errors, wire
+from threadline.server import errors, sessions, wire
 from threadline.server.house import House
+from threadline.server.mcp import mount
 
 #: So many requests are worked on at once; more than that only take turns at the interpreter.
 _THREADS = 16
@@ -28,7 +29,9 @@ def create_app(house: House) -> FastAPI:
         del app
         anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
         yield
+        await mcp.close()
 
+    mcp = mount.McpMount(house)
     app = FastAPI(
         title="Threadline",
         version=threadline.__version__,
@@ -39,5 +42,8 @@ def create_app(house: House) -> FastAPI:
     errors.install(app)
     for name in wire.MODULES:
         app.include_router(importlib.import_module(f"threadline.server.wire.{name}").router)
+    for name in sessions.MODULES:
+        app.include_router(importlib.import_module(f"threadline.server.sessions.{name}").router)
+    app.router.routes.extend(mount.routes(mcp))
     app.add_middleware(GZipMiddleware, minimum_size=_GZIP_BYTES)
     return app

@@ -19,6 +19,7 @@ from threadline.errors import ClosedError, UnknownBankError
 from threadline.journal.journal import Journal
 from threadline.journal.owner import Claim
 from threadline.memory import Memory
+from threadline.proof import Proof
 from threadline.server.store import aliases, banks, open_store
 from threadline.server.store.banks import BankRow
 from threadline.session.checks import check_bank, check_id
@@ -150,17 +151,27 @@ class Tenant:
         except UnknownBankError:
             return 0
         memories = self.backend.figures(room.id).memories
+        if (self.home / "journal.db").exists():
+            self.forget(room)
+        else:
+            banks.remove(self.database, room.uid)
+            self.house.workers.leave(self, room.uid)
+            self.backend.forget_bank(room.id)
+        return memories
+
+    def forget(self, room: Room, seconds: float = 30.0) -> Proof:
+        """Delete a bank, and everything of it in every file of the tenant, and prove it.
+
+        Args:
+            seconds: how long to wait for what is being delivered to it.
+        """
         banks.remove(self.database, room.uid)
         self.house.workers.leave(self, room.uid)
         with self._lock:
-            memory = self._memories.pop(room.id, None)
-        if (self.home / "journal.db").exists():
-            memory = memory or self._open_memory(room.id)
-            memory.forget(everything=True)
-        elif memory is not None:
-            memory.close()
+            memory = self._memories.pop(room.id, None) or self._open_memory(room.id)
+        proof = memory.forget(everything=True, seconds=seconds)
         self.backend.forget_bank(room.id)
-        return memories
+        return proof
 
     def scope(self, room: Room) -> Scope:
         """What a recall over the whole bank may see: not what its sessions took back, delivered or not.

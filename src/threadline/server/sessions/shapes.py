@@ -25,7 +25,7 @@ Time = Annotated[AwareDatetime, Field(examples=["2026-05-01T12:00:00+02:00"])]
 class Body(BaseModel):
     """The JSON object of a request."""
 
-    model_config = ConfigDict(defer_build=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
 class Identity(Body):
