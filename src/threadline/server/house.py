@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from threadline.backends.embedded import EmbeddedBackend, bank_folder
+from threadline.database import Database
 from threadline.documents import Scope
 from threadline.engine.bank import Bank
 from threadline.engine.models.base import Embedder
@@ -252,6 +253,11 @@ class Room:
     def uid(self) -> str:
         """The bank's own id, never used again."""
         return self.bank.uid
+
+    @property
+    def database(self) -> Database:
+        """The tenant's `server.db`."""
+        return self.tenant.database
 
     @property
     def engine(self) -> Bank:
