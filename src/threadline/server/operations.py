@@ -41,6 +41,11 @@ class Submitted:
     operation: Operation
     repeated: bool
 
+    @property
+    def id(self) -> str:
+        """The operation's id."""
+        return self.operation.id
+
 
 def submit(
     room: Room,

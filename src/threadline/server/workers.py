@@ -101,7 +101,7 @@ class Workers:
         self._stopping = False
         self._begun = False
         self._tenants: dict[str, Tenant] = {}
-        self._adopted: set[str] = set()
+        self._adopted: set[tuple[str, str]] = set()
         self._stranded: list[_Job] = []
         self._running: set[tuple[str, str, str]] = set()
         self._served: dict[tuple[str, str], int] = {}
@@ -205,9 +205,9 @@ class Workers:
             for tenant in self._existing():
                 self._tenants.setdefault(tenant.name, tenant)
             self._begun = True
-        for name in self._tenants.keys() - self._adopted:
-            store.resume(self._tenants[name].database, self._kinds)
-            self._adopted.add(name)
+        for name, kind in {(name, kind) for name in list(self._tenants) for kind in list(self._kinds)} - self._adopted:
+            store.resume(self._tenants[name].database, kind)
+            self._adopted.add((name, kind))
         while self._stranded:
             store.put_back(self._stranded[-1].tenant.database, self._stranded[-1].operation)
             self._stranded.pop()

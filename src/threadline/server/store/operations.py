@@ -63,6 +63,11 @@ class Operation:
         return self.queue is None
 
     @property
+    def retries(self) -> int:
+        """How often it was tried again after it had failed."""
+        return max(0, self.attempts - 1) if self.state == "failed" else self.attempts
+
+    @property
     def next_retry_at(self) -> str | None:
         """When it is tried again, or was for the last time."""
         return self.due_at if self.attempts or self.due_at > self.created_at else None
@@ -285,14 +290,14 @@ def put_back(database: Database, operation: Operation) -> None:
     )
 
 
-def resume(database: Database, kinds: Collection[str]) -> int:
-    """Let what was carried out when the process died wait again; returns how many there were."""
+def resume(database: Database, kind: str) -> int:
+    """Let what of a kind was carried out when the process died wait again; returns how many there were."""
 
     def work(connection: apsw.Connection) -> int:
         connection.execute(
             "UPDATE operations SET state = 'pending', updated_at = ? "
-            "WHERE state = 'processing' AND kind IN (SELECT value FROM json_each(?))",
-            (_now(), json.dumps(list(kinds))),
+            "WHERE state = 'processing' AND kind = ?",
+            (_now(), kind),
         )
         return connection.changes()
 

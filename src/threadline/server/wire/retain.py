@@ -22,7 +22,8 @@ router = APIRouter(route_class=WireRoute, tags=["Memory"])
 )
 def retain_memories(room: MakeRoom, request: RetainRequest) -> Response:
     """Retain items of documents, all or none. Answered: stored and recallable, or with `async`: accepted for good."""
-    items = placed([item.retaining(request.document_tags) for item in request.items])
+    given = [item.retaining(request.document_tags) for item in request.items]
+    items = placed(given)
     answer = RetainResponse(success=True, bank_id=room.id, items_count=len(items), async_=request.async_)
     if not request.async_:
         retain(room, items)
@@ -33,7 +34,8 @@ def retain_memories(room: MakeRoom, request: RetainRequest) -> Response:
         raise RequestError("operation_id requires all retain items to resolve to a single strategy")
     from threadline.server import operations
 
-    payload = {"items": [item.as_json() for item in items]}
+    # As they came: sent again they are the same, also those whose document is made for them.
+    payload = {"items": [item.as_json() for item in given]}
     submitted = operations.submit(room, "batch_retain", payload, operation_id=request.operation_id)
     answer.operation_id = submitted.id
     return json_response(answer)
