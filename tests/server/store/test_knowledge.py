@@ -133,3 +133,16 @@ def test_a_page_goes_with_its_model(database: Database, bank: str) -> None:
     page(database, bank, "p")
     mental_models.remove(database, bank, "mm-p")
     assert names(database, bank) == []
+
+
+def test_nesting_has_an_end(database: Database, bank: str) -> None:
+    parent = None
+    for number in range(100):
+        parent = folder(database, bank, str(number), parent)
+    with pytest.raises(InputError, match="nested 100 deep"):
+        folder(database, bank, "x", parent)
+    folder(database, bank, "x")
+    folder(database, bank, "y", "x")
+    with pytest.raises(InputError, match="nested 100 deep"):
+        knowledge.patch(database, bank, "x", Patch(LATER, parents=["98"]))
+    assert knowledge.patch(database, bank, "x", Patch(LATER, parents=["97"]))

@@ -83,26 +83,26 @@ def test_edit_keeps_history(database: Database, bank: str) -> None:
             bank,
             "ann",
             lambda one, at=at: dataclasses.replace(one, content=at, last_refreshed_at=at),  # type: ignore[misc]
-            version={"number": number},
+            version=lambda before, after, number=number: {"number": number, "was": before.content},  # type: ignore[misc]
         )
     mental_models.fail(database, bank, "ann", {"why": "no"}, NOW)
     changes = mental_models.history(database, bank, "ann")
     assert [change.kind for change in changes] == ["refresh_failed"] + ["version"] * 50
-    assert changes[1].content == {"number": 59}
+    assert changes[1].content == {"number": 59, "was": NOW.replace("00:00:00", "00:00:58")}
     failed = mental_models.get(database, bank, "ann")
     assert failed
     assert failed.last_refresh_failed_at == NOW
 
 
 def test_edit_of_none(database: Database, bank: str) -> None:
-    assert mental_models.edit(database, bank, "nobody", lambda one: one, version={}) is None
+    assert mental_models.edit(database, bank, "nobody", lambda one: one, version=lambda *_: {}) is None
     mental_models.fail(database, bank, "nobody", {}, NOW)
     assert mental_models.history(database, bank, "nobody") == []
 
 
 def test_remove(database: Database, bank: str) -> None:
     mental_models.create(database, bank, model("ann"))
-    mental_models.edit(database, bank, "ann", lambda one: one, version={})
+    mental_models.edit(database, bank, "ann", lambda one: one, version=lambda *_: {})
     assert mental_models.remove(database, bank, "ann")
     assert not mental_models.remove(database, bank, "ann")
     assert mental_models.history(database, bank, "ann") == []
@@ -110,7 +110,7 @@ def test_remove(database: Database, bank: str) -> None:
 
 def test_a_bank_takes_its_models_with_it(database: Database, bank: str) -> None:
     mental_models.create(database, bank, model("ann"))
-    mental_models.edit(database, bank, "ann", lambda one: one, version={})
+    mental_models.edit(database, bank, "ann", lambda one: one, version=lambda *_: {})
     banks.remove(database, bank)
     assert database.rows("SELECT 1 FROM mental_models UNION ALL SELECT 1 FROM mental_model_history") == []
 

@@ -24,6 +24,16 @@ BEGIN
     WHERE NOT EXISTS (SELECT 1 FROM knowledge_nodes WHERE bank = NEW.bank AND id = NEW.parent);
     SELECT RAISE(ABORT, 'Parent ''' || NEW.parent || ''' is not a folder')
     FROM knowledge_nodes WHERE bank = NEW.bank AND id = NEW.parent AND kind <> 'folder';
+    SELECT RAISE(ABORT, 'Folders can be nested 100 deep, and no deeper')
+    WHERE 100 <= (
+        WITH RECURSIVE above (parent) AS (
+            SELECT NEW.parent
+            UNION ALL
+            SELECT node.parent FROM knowledge_nodes node JOIN above ON node.id = above.parent
+            WHERE node.bank = NEW.bank AND node.parent IS NOT NULL
+        )
+        SELECT count(*) FROM above
+    );
 END;
 
 CREATE TRIGGER knowledge_nodes_moved BEFORE UPDATE OF parent ON knowledge_nodes WHEN NEW.parent IS NOT NULL
@@ -42,5 +52,20 @@ BEGIN
             WHERE node.bank = NEW.bank
         )
         SELECT id FROM above
+    );
+    SELECT RAISE(ABORT, 'Folders can be nested 100 deep, and no deeper')
+    WHERE 100 < (
+        WITH RECURSIVE above (parent) AS (
+            SELECT NEW.parent
+            UNION ALL
+            SELECT node.parent FROM knowledge_nodes node JOIN above ON node.id = above.parent
+            WHERE node.bank = NEW.bank AND node.parent IS NOT NULL
+        ), within (id, depth) AS (
+            SELECT NEW.id, 1
+            UNION ALL
+            SELECT node.id, depth + 1 FROM knowledge_nodes node JOIN within ON node.parent = within.id
+            WHERE node.bank = NEW.bank
+        )
+        SELECT (SELECT count(*) FROM above) + (SELECT max(depth) FROM within)
     );
 END;

@@ -20,7 +20,7 @@ _KEPT = 50
 
 _COLUMNS = (
     "id, name, source_query, content, tags, max_tokens, trigger, created_at, last_refreshed_at, last_memory_seen_at, "
-    "last_refresh_failed_at, last_full_refreshed_at, refreshed_query, response"
+    "seen, last_refresh_failed_at, last_full_refreshed_at, refreshed_query, response"
 )
 _LIGHT = _COLUMNS.replace("content,", "'',").replace("response", "NULL")
 _BACKS_A_PAGE = "EXISTS (SELECT 1 FROM knowledge_nodes WHERE bank = mental_models.bank AND model = mental_models.id)"
@@ -40,6 +40,7 @@ class MentalModel:
 
     Attributes:
         source_query: the question that a refresh asks.
+        seen: the last passage of the bank that a refresh saw.
         trigger: the settings of its refresh that somebody made; the others are as by default.
         refreshed_query: the question that the content answers; None without content.
         response: the answer of the last refresh, with what it is based on.
@@ -56,6 +57,7 @@ class MentalModel:
     max_tokens: int = 2048
     trigger: Mapping[str, Any] = field(default_factory=dict)
     last_memory_seen_at: str | None = None
+    seen: int = 0
     last_refresh_failed_at: str | None = None
     last_full_refreshed_at: str | None = None
     refreshed_query: str | None = None
@@ -78,6 +80,7 @@ class Change:
 
 
 Edit = Callable[[MentalModel], MentalModel]
+Version = Callable[[MentalModel, MentalModel], Mapping[str, Any] | None]
 
 
 def create(database: Database, bank: str, model: MentalModel) -> bool:
@@ -145,42 +148,45 @@ def listed(
     return [_model(row) for row in found], total[0] if total else 0
 
 
+def following(database: Database, bank: str) -> list[MentalModel]:
+    """The models that are to be refreshed when something was written, without their content."""
+    found = database.rows(
+        f"SELECT {_LIGHT}, 0 FROM mental_models WHERE bank = ? "  # noqa: S608
+        "AND trigger ->> '$.refresh_after_consolidation' = 1",
+        (bank,),
+    )
+    return [_model(row) for row in found]
+
+
 def edit(
-    database: Database, bank: str, model_id: str, how: Edit, *, version: Mapping[str, Any] | None = None
+    database: Database, bank: str, model_id: str, how: Edit, *, version: Version = lambda _before, _after: None
 ) -> MentalModel | None:
     """Change a model to what `how` makes of it; None where there is none.
 
     Args:
         how: called with the model as it is, within the transaction.
-        version: what the model's history is to keep of what it was before.
+        version: what the model's history is to keep, of the model before and after; None: nothing.
     """
 
     def work(connection: apsw.Connection) -> MentalModel | None:
-        changed = edited(connection, bank, model_id, how)
-        if changed and version is not None:
-            _remember(connection, bank, model_id, Change("version", version, changed.last_refreshed_at))
-        return changed
+        before = _read(connection, bank, model_id)
+        if before is None:
+            return None
+        after = how(before)
+        _write(connection, bank, after)
+        kept = version(before, after)
+        if kept is not None:
+            _remember(connection, bank, model_id, Change("version", kept, after.last_refreshed_at))
+        return after
 
     return database.write("mental_models.edit", work)
 
 
-def edited(connection: apsw.Connection, bank: str, model_id: str, how: Edit) -> MentalModel | None:
+def edited(connection: apsw.Connection, bank: str, model_id: str, how: Edit) -> None:
     """`edit`, within a transaction and without history."""
-    found = connection.execute(
-        f"SELECT {_COLUMNS}, {_BACKS_A_PAGE} FROM mental_models WHERE bank = ? AND id = ?",  # noqa: S608
-        (bank, model_id),
-    ).get
-    if found is None:
-        return None
-    before = _model(found)
-    after = how(before)
-    values = _values(after)
-    connection.execute(
-        f"UPDATE mental_models SET {', '.join(f'{name} = :{name}' for name in values)} "  # noqa: S608
-        "WHERE bank = :bank AND id = :before",
-        {**values, "bank": bank, "before": model_id},
-    )
-    return after
+    before = _read(connection, bank, model_id)
+    if before is not None:
+        _write(connection, bank, how(before))
 
 
 def remove(database: Database, bank: str, model_id: str) -> bool:
@@ -202,6 +208,19 @@ def history(database: Database, bank: str, model_id: str) -> list[Change]:
     return [Change(kind, json.loads(content), changed_at) for kind, content, changed_at in found]
 
 
+def drop(database: Database, bank: str, model_id: str, keep: Callable[[Mapping[str, Any]], bool]) -> None:
+    """Remove from the model's history what is not to be kept, as `keep` says of the content of each change."""
+
+    def work(connection: apsw.Connection) -> None:
+        found = connection.execute(
+            "SELECT id, content FROM mental_model_history WHERE bank = ? AND model = ?", (bank, model_id)
+        )
+        gone = [number for number, content in found if not keep(json.loads(content))]
+        connection.executemany("DELETE FROM mental_model_history WHERE id = ?", [(number,) for number in gone])
+
+    database.write("mental_models.drop", work)
+
+
 def fail(database: Database, bank: str, model_id: str, failure: Mapping[str, Any], at: str) -> None:
     """Note that a refresh failed, on the model and in its history."""
 
@@ -219,6 +238,23 @@ def tags(database: Database, bank: str) -> dict[str, int]:
     """How many models carry each tag."""
     found = database.rows("SELECT tags FROM mental_models WHERE bank = ?", (bank,))
     return dict(Counter(tag for (some,) in found for tag in set(json.loads(some))))
+
+
+def _read(connection: apsw.Connection, bank: str, model_id: str) -> MentalModel | None:
+    found = connection.execute(
+        f"SELECT {_COLUMNS}, {_BACKS_A_PAGE} FROM mental_models WHERE bank = ? AND id = ?",  # noqa: S608
+        (bank, model_id),
+    ).get
+    return None if found is None else _model(found)
+
+
+def _write(connection: apsw.Connection, bank: str, model: MentalModel) -> None:
+    values = _values(model)
+    connection.execute(
+        f"UPDATE mental_models SET {', '.join(f'{name} = :{name}' for name in values)} "  # noqa: S608
+        "WHERE bank = :bank AND id = :id",
+        {**values, "bank": bank},
+    )
 
 
 def _remember(connection: apsw.Connection, bank: str, model_id: str, change: Change) -> None:

@@ -11,6 +11,7 @@ CREATE TABLE mental_models (
     created_at             TEXT NOT NULL,
     last_refreshed_at      TEXT NOT NULL,                 -- when it was made, until a refresh ends
     last_memory_seen_at    TEXT,                          -- the latest memory within its scope that a refresh saw
+    seen                   INTEGER NOT NULL DEFAULT 0,    -- the last passage of the bank that a refresh saw
     last_refresh_failed_at TEXT,                          -- NULL once one succeeds
     last_full_refreshed_at TEXT,
     refreshed_query        TEXT,                          -- what the content answers

@@ -8,4 +8,8 @@ MODULES: tuple[str, ...] = (
     "config",
     "retain",
     "recall",
+    "reflect",
+    "mental_models",
+    "knowledge",
+    "directives",
 )
