@@ -14,8 +14,10 @@ DATA ?= ../shared/data
 KILLS ?= 5000
 HERMES_KILLS ?= 20
 SEEDS ?= 20000
+SECONDS ?= 180
+CLIENTS ?= 64
 
-.PHONY: help demo test lint format types unit crash simulate extras hindsight hermes recording faults bench bench-hermes bench-quality bench-peers tune docs lock clean
+.PHONY: help demo test lint format types unit crash simulate extras hindsight hermes recording faults bench bench-hermes bench-quality bench-peers tune docs lock clean wire wire-diff fuzz load load-kills
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +82,51 @@ $(HERMES)/.ready: Makefile pyproject.toml
 hermes: $(READY) $(HERMES)/.ready ## Drive the real Hermes host through its own commands: terminal, one-shot, gateway, kills (HERMES_KILLS=n)
 	@THREADLINE_HERMES_PYTHON=$(HERMES)/bin/python HERMES_KILLS=$(HERMES_KILLS) $(BIN)/pytest -n 2 -m hermes tests/hosts/hermes tests/faults
 
+# Hindsight's older client, its Node client, and two of its integrations: each unchanged, and held against our server.
+.venv-wire06/.ready: Makefile
+	$(PYTHON) -m venv .venv-wire06
+	.venv-wire06/bin/python -m pip install --quiet --disable-pip-version-check hindsight-client==0.6.1
+	@touch $@
+
+.venv-integrations/.ready: Makefile
+	$(PYTHON) -m venv .venv-integrations
+	.venv-integrations/bin/python -m pip install --quiet --disable-pip-version-check \
+	  'hindsight-langgraph[langgraph]==0.3.1' hindsight-openai-agents==0.1.2
+	@touch $@
+
+tests/wire/node/node_modules/.ready: tests/wire/node/package.json
+	npm install --prefix tests/wire/node --silent --no-fund --no-audit --no-package-lock
+	@touch $@
+
+wire: $(READY) .venv-wire06/.ready .venv-integrations/.ready tests/wire/node/node_modules/.ready $(HERMES)/.ready ## Hold the server to Hindsight's own clients, two integrations, and the provider bundled with hermes-agent
+	@THREADLINE_WIRE_OLD=.venv-wire06/bin/python THREADLINE_INTEGRATIONS=.venv-integrations/bin/python $(BIN)/pytest -m wire tests/wire
+	@THREADLINE_HERMES_PYTHON=$(HERMES)/bin/python $(BIN)/pytest -m hermes tests/hosts/hermes/scenarios/test_bundled_hindsight.py
+
+wire-diff: $(READY) $(HINDSIGHT)/.ready ## Send the same requests to the server and to Hindsight's; write docs/wire.md; an unexplained difference fails
+	@$(BIN)/python -m benchmarks.wire --hindsight-python $(HINDSIGHT)/bin/python --write docs/wire.md
+
+.venv-fuzz/.ready: Makefile
+	$(PYTHON) -m venv .venv-fuzz
+	.venv-fuzz/bin/python -m pip install --quiet --disable-pip-version-check 'schemathesis>=4,<5'
+	@touch $@
+
+CASES ?= 10000
+fuzz: $(READY) .venv-fuzz/.ready ## Send the server thousands of requests made from its OpenAPI document (CASES=n, SEED=n)
+	@$(BIN)/python -m tests.fuzz --python .venv-fuzz/bin/python --cases $(CASES) $(if $(SEED),--seed $(SEED))
+
+# What a user installs, in an environment of its own, so that its size is known.
+.venv-load/.ready: Makefile pyproject.toml
+	$(PYTHON) -m venv .venv-load
+	.venv-load/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir .venv-load/wheel .
+	.venv-load/bin/python -m pip install --quiet --disable-pip-version-check "$$(ls .venv-load/wheel/*.whl)[server]"
+	@touch $@
+
+load: $(READY) .venv-load/.ready $(HINDSIGHT)/.ready ## Put the server and Hindsight's under load; write docs/load.md (DATA=folder, SECONDS=n, CLIENTS=n)
+	@$(BIN)/python -m benchmarks.load $(DATA) --seconds $(SECONDS) --clients $(CLIENTS) --write docs/load.md
+
+load-kills: $(READY) ## Kill the server in the middle of that load ten times (DATA=folder, CLIENTS=n)
+	@$(BIN)/python -m benchmarks.load.kills $(DATA) --clients $(CLIENTS)
+
 recording: $(READY) $(HERMES)/.ready ## Take the picture of two conversations in the Hermes host; write docs/hermes.svg
 	@$(BIN)/python -m benchmarks.hermes.recording --hermes-python $(HERMES)/bin/python --write docs/hermes.svg
 
@@ -136,4 +183,4 @@ lock: ## Lock the development dependencies anew
 	rm -rf .venv-lock
 
 clean: ## Remove what was made
-	rm -rf .venv .venv-lock $(HINDSIGHT) $(HERMES) $(HERMES)-hindsight $(EXTRAS) $(PEERS) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
+	rm -rf .venv .venv-lock .venv-fuzz .venv-integrations .venv-load .venv-wire06 tests/wire/node/node_modules $(HINDSIGHT) $(HERMES) $(HERMES)-hindsight $(EXTRAS) $(PEERS) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
