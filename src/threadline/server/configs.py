@@ -6,8 +6,11 @@ them mean something here; the others are kept and returned, for the day there is
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Callable, Mapping
 from copy import deepcopy
+from dataclasses import dataclass
 from typing import Any
 
 from threadline.database import Database
@@ -26,68 +29,89 @@ _TRAITS = ("disposition_skepticism", "disposition_literalism", "disposition_empa
 _PREFIX = "HINDSIGHT_API_"
 _SECRETS = ("_api_key", "_base_url", "_service_account_key", "_members", "_litellmrouter_config", "_auth_token")
 
-#: Each field with its default and the types it takes; null is always taken, and means the default.
-FIELDS: Mapping[str, tuple[Any, tuple[type, ...]]] = {
-    "audit_log_enabled": (False, (bool,)),
-    "consolidation_llm_batch_size": (8, (int,)),
-    "consolidation_llm_parallelism": (4, (int,)),
-    "consolidation_max_memories_per_round": (100, (int,)),
-    "consolidation_source_facts_max_tokens": (4096, (int,)),
-    "consolidation_source_facts_max_tokens_per_observation": (256, (int,)),
-    "consolidation_strategies": (None, (list,)),
-    "consolidation_use_decision_model": (True, (bool,)),
-    "default_observation_scopes": (None, (str, list)),
-    "disposition_empathy": (None, (int,)),
-    "disposition_literalism": (None, (int,)),
-    "disposition_skepticism": (None, (int,)),
-    "enable_auto_consolidation": (True, (bool,)),
-    "enable_graph_retrieval": (True, (bool,)),
-    "enable_observations": (False, (bool,)),
-    "enable_reranking": (True, (bool,)),
-    "enable_temporal_retrieval": (True, (bool,)),
-    "enable_text_search": (True, (bool,)),
-    "entities_allow_free_form": (True, (bool,)),
-    "entity_labels": (None, (list, dict)),
-    "knowledge_page_default_trigger": (None, (dict,)),
-    "llm_gemini_safety_settings": (None, (list,)),
-    "max_observations_per_scope": (-1, (int,)),
-    "mcp_enabled_tools": (None, (list,)),
-    "memory_defense": (None, (dict,)),
-    "mental_model_delta_use_decision_model": (True, (bool,)),
-    "mental_model_min_refresh_interval_seconds": (0, (int,)),
-    "mental_model_refresh_use_decision_model": (True, (bool,)),
-    "observation_scope_limits": (None, (list,)),
-    "observations_mission": (None, (str,)),
-    "recall_budget_adaptive_high": (0.25, (float,)),
-    "recall_budget_adaptive_low": (0.025, (float,)),
-    "recall_budget_adaptive_mid": (0.075, (float,)),
-    "recall_budget_fixed_high": (1000, (int,)),
-    "recall_budget_fixed_low": (100, (int,)),
-    "recall_budget_fixed_mid": (300, (int,)),
-    "recall_budget_function": ("fixed", (str,)),
-    "recall_budget_max": (2000, (int,)),
-    "recall_budget_min": (20, (int,)),
-    "recall_chunks_max_tokens": (1000, (int,)),
-    "recall_include_chunks": (True, (bool,)),
-    "recall_max_tokens": (2048, (int,)),
-    "recall_prefer_observations": (False, (bool,)),
-    "reflect_default_options": (None, (dict,)),
-    "reflect_mission": (None, (str,)),
-    "reflect_source_facts_max_tokens": (-1, (int,)),
-    "reflect_use_decision_model": (True, (bool,)),
-    "retain_chunk_batch_size": (100, (int,)),
-    "retain_chunk_size": (3000, (int,)),
-    "retain_custom_instructions": (None, (str,)),
-    "retain_default_strategy": (None, (str,)),
-    "retain_extraction_mode": ("chunks", (str,)),
-    "retain_max_attachments_per_chunk": (8, (int,)),
-    "retain_mission": (None, (str,)),
-    "retain_strategies": (None, (dict,)),
-    "retain_structured_chunk_size": (None, (int,)),
-    "store_document_text": (True, (bool,)),
+#: What a rule of `memory_defense` is about. Others are kept: they have no meaning here.
+_SECRETS_OF_TEXT = "sensitive_data"
+
+_KEPT = "Kept, and returned"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of a bank's configuration.
+
+    Attributes:
+        types: what it takes, besides null, which means the default.
+        says: what it means here.
+    """
+
+    default: Any
+    types: tuple[type, ...]
+    says: str = _KEPT
+
+
+FIELDS: Mapping[str, Field] = {
+    "audit_log_enabled": Field(False, (bool,), "Whether what is asked of the bank is written to its audit log"),
+    "consolidation_llm_batch_size": Field(8, (int,)),
+    "consolidation_llm_parallelism": Field(4, (int,)),
+    "consolidation_max_memories_per_round": Field(100, (int,)),
+    "consolidation_source_facts_max_tokens": Field(4096, (int,)),
+    "consolidation_source_facts_max_tokens_per_observation": Field(256, (int,)),
+    "consolidation_strategies": Field(None, (list,)),
+    "consolidation_use_decision_model": Field(True, (bool,)),
+    "default_observation_scopes": Field(None, (str, list)),
+    "disposition_empathy": Field(None, (int,)),
+    "disposition_literalism": Field(None, (int,)),
+    "disposition_skepticism": Field(None, (int,)),
+    "enable_auto_consolidation": Field(True, (bool,)),
+    "enable_graph_retrieval": Field(True, (bool,)),
+    "enable_observations": Field(False, (bool,)),
+    "enable_reranking": Field(True, (bool,)),
+    "enable_temporal_retrieval": Field(True, (bool,)),
+    "enable_text_search": Field(True, (bool,)),
+    "entities_allow_free_form": Field(True, (bool,)),
+    "entity_labels": Field(None, (list, dict)),
+    "knowledge_page_default_trigger": Field(None, (dict,)),
+    "llm_gemini_safety_settings": Field(None, (list,)),
+    "max_observations_per_scope": Field(-1, (int,)),
+    "mcp_enabled_tools": Field(None, (list,), "The only tools that MCP offers for the bank; null: all"),
+    "memory_defense": Field(
+        None, (dict,), "Rules on sensitive_data: redact takes secrets out of what is retained, block refuses it"
+    ),
+    "mental_model_delta_use_decision_model": Field(True, (bool,)),
+    "mental_model_min_refresh_interval_seconds": Field(0, (int,)),
+    "mental_model_refresh_use_decision_model": Field(True, (bool,)),
+    "observation_scope_limits": Field(None, (list,)),
+    "observations_mission": Field(None, (str,)),
+    "recall_budget_adaptive_high": Field(0.25, (float,)),
+    "recall_budget_adaptive_low": Field(0.025, (float,)),
+    "recall_budget_adaptive_mid": Field(0.075, (float,)),
+    "recall_budget_fixed_high": Field(1000, (int,)),
+    "recall_budget_fixed_low": Field(100, (int,)),
+    "recall_budget_fixed_mid": Field(300, (int,)),
+    "recall_budget_function": Field("fixed", (str,)),
+    "recall_budget_max": Field(2000, (int,)),
+    "recall_budget_min": Field(20, (int,)),
+    "recall_chunks_max_tokens": Field(1000, (int,)),
+    "recall_include_chunks": Field(True, (bool,)),
+    "recall_max_tokens": Field(2048, (int,)),
+    "recall_prefer_observations": Field(False, (bool,)),
+    "reflect_default_options": Field(None, (dict,)),
+    "reflect_mission": Field(None, (str,)),
+    "reflect_source_facts_max_tokens": Field(-1, (int,)),
+    "reflect_use_decision_model": Field(True, (bool,)),
+    "retain_chunk_batch_size": Field(100, (int,)),
+    "retain_chunk_size": Field(3000, (int,), "The most characters of a chunk of a document"),
+    "retain_custom_instructions": Field(None, (str,)),
+    "retain_default_strategy": Field(None, (str,), "The strategy of a retain that names none"),
+    "retain_extraction_mode": Field("chunks", (str,)),
+    "retain_max_attachments_per_chunk": Field(8, (int,)),
+    "retain_mission": Field(None, (str,)),
+    "retain_strategies": Field(None, (dict,), "By their names, fields that hold for the retains which name them"),
+    "retain_structured_chunk_size": Field(None, (int,)),
+    "store_document_text": Field(True, (bool,)),
 }
 
-DEFAULTS: Mapping[str, Any] = {name: default for name, (default, _) in FIELDS.items()}
+DEFAULTS: Mapping[str, Any] = {name: field.default for name, field in FIELDS.items()}
 
 _SOME = ", ".join(repr(name) for name in sorted(FIELDS)[:10])
 _NAMED = {bool: "a boolean", int: "an integer", float: "a number", str: "a string", list: "a list", dict: "an object"}
@@ -97,8 +121,6 @@ _SIZES = (
     "retain_chunk_size",
     "retain_structured_chunk_size",
     "retain_max_attachments_per_chunk",
-    "recall_max_tokens",
-    "recall_chunks_max_tokens",
 )
 _BUDGETS = (
     "recall_budget_fixed_low",
@@ -134,6 +156,13 @@ def with_strategy(config: Mapping[str, Any], strategy: str | None) -> dict[str, 
     return {**config, **{field: value for field, value in says.items() if field in FIELDS}}
 
 
+def defense(config: Mapping[str, Any]) -> frozenset[str]:
+    """What is done to a text with secrets in it: `redact`, `block`, or nothing."""
+    policy = config["memory_defense"] or {}
+    rules = policy.get("rules") or () if policy.get("enabled") else ()
+    return frozenset(rule["action"] for rule in rules if rule["on"] == _SECRETS_OF_TEXT) - {"allow"}
+
+
 def normalised(updates: Mapping[str, Any]) -> dict[str, Any]:
     """Fields by their own names: they may be given as the environment variables of Hindsight, too."""
     return {name.removeprefix(_PREFIX).lower(): value for name, value in updates.items()}
@@ -149,6 +178,7 @@ def validate(updates: Mapping[str, Any]) -> dict[str, Any]:
     """
     wanted = normalised(updates)
     _known(wanted)
+    _check_text(wanted)
     given = {name: value for name, value in wanted.items() if value is not None}
     check_types(given)
     for check in _CHECKS:
@@ -177,7 +207,7 @@ def check_types(values: Mapping[str, Any]) -> None:
         RequestError: one is not what its field takes.
     """
     for name, value in values.items():
-        types = FIELDS[name][1] if name in FIELDS else ()
+        types = FIELDS[name].types if name in FIELDS else ()
         if types and not _is_one_of(value, types):
             wanted = " or ".join(_NAMED[each] for each in types)
             raise RequestError(f"{name} must be {wanted}, got {type(value).__name__}")
@@ -229,6 +259,14 @@ def _known(updates: Mapping[str, Any]) -> None:
         raise RequestError(f"Unknown configuration fields: {unknown}. Valid configurable fields: [{_SOME}]...")
 
 
+def _check_text(updates: Mapping[str, Any]) -> None:
+    """Refuse what no answer could carry: numbers that are none, and broken Unicode."""
+    try:
+        json.dumps(updates, ensure_ascii=False, allow_nan=False).encode()
+    except ValueError as error:
+        raise RequestError(f"A value cannot be kept as JSON: {error}") from error
+
+
 def _check_traits(values: Mapping[str, Any]) -> None:
     for name in _TRAITS:
         if not 1 <= values.get(name, 1) <= 5:
@@ -242,7 +280,7 @@ def _check_budgets(values: Mapping[str, Any]) -> None:
     for name in _BUDGETS:
         of = "number" if "adaptive" in name else "integer"
         value = values.get(name, 1)
-        if value <= 0:
+        if not 0 < value < math.inf:
             raise RequestError(f"{name} must be a positive {of}, got {value!r}")
 
 

@@ -13,12 +13,10 @@ from threadline.engine.retain.split import slices
 from threadline.engine.store.base import Entity, Item
 from threadline.errors import RequestError
 from threadline.redaction import redact
+from threadline.server import configs, metrics
 from threadline.server.house import Room
 from threadline.session.checks import check_id, clean_text
 from threadline.turns import Json
-
-#: What a document is cut into first, in characters, where the bank does not say.
-CHUNK = 3_000
 
 UpdateMode = Literal["replace", "append"]
 
@@ -114,14 +112,49 @@ def retain(room: Room, items: Sequence[Retaining], *, key: str | None = None) ->
         EmbedderError: the model cannot be loaded or run.
         StorageError: the bank cannot be written.
     """
-    ready = [_item(room, item) for item in placed(items)]
+    config = room.config
+    redacts = room.tenant.house.settings.redact is not False
+    ready = [_item(item, config, redacts=redacts) for item in placed(items)]
     if not ready:
         return Retained((), 0, applied=True)
     documents = tuple(dict.fromkeys(item.source for item, _ in ready))
     replaced = {item.source for item, mode in ready if mode == "replace"}
     stored = [item for item, _ in ready]
     applied = room.engine.put(stored, key or f"retain:{secrets.token_hex(16)}", replaced=replaced)
+    if applied:
+        metrics.RETAINED.inc(len(items))
     return Retained(documents, sum(len(chunk) for item in stored for chunk in item.chunks), applied)
+
+
+def cut(text: str, config: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
+    """A text in chunks, each in the slices that become memories. Joined they are the text.
+
+    Args:
+        config: that of the bank.
+    """
+    return tuple(tuple(slices(chunk)) for chunk in slices(text, int(config["retain_chunk_size"])))
+
+
+def screened(text: str, what: str, config: Mapping[str, Any], *, redacts: bool) -> str:
+    """A text as it may be stored: without secrets, where the server or the bank's `memory_defense` says so.
+
+    Args:
+        what: what it is, for the user.
+        config: that of the bank.
+        redacts: whether the server takes secrets out of all banks.
+
+    Raises:
+        RequestError: there is a secret in it, and the bank takes nothing with secrets.
+    """
+    text = clean_text(text, what)
+    actions = configs.defense(config)
+    if "block" in actions and redact(text)[1]:
+        raise RequestError(
+            f"The memory_defense of this bank takes nothing with secrets in it, and there is one in the {what}: take "
+            "it out and send the rest. Nothing was stored.",
+            422,
+        )
+    return redact(text)[0] if redacts or "redact" in actions else text
 
 
 def _placed(item: Retaining, shared: str | None) -> Retaining:
@@ -136,23 +169,19 @@ def _placed(item: Retaining, shared: str | None) -> Retaining:
     return replace(item, document=document)
 
 
-def _item(room: Room, item: Retaining) -> tuple[Item, UpdateMode]:
-    text = clean_text(item.text, "content")
-    context = item.context and clean_text(item.context, "context")
-    if room.tenant.house.settings.redact is not False:
-        text = redact(text)[0]
-        context = context and redact(context)[0]
+def _item(item: Retaining, config: Mapping[str, Any], *, redacts: bool) -> tuple[Item, UpdateMode]:
+    strategy = item.params.get("strategy")
+    config = configs.with_strategy(config, strategy if isinstance(strategy, str) else None)
     now = datetime.now(UTC)
-    size = int(room.config.get("retain_chunk_size") or CHUNK)
     made = Item(
         source=item.document or "",
-        chunks=tuple(tuple(slices(chunk)) for chunk in slices(text, size)),
+        chunks=cut(screened(item.text, "content", config, redacts=redacts), config),
         occurred_at=item.occurred_at or now,
         stored_at=now,
         role=item.role,
         tags=tuple(dict.fromkeys(item.tags)),
         metadata=item.metadata,
-        context=context,
+        context=item.context and screened(item.context, "context", config, redacts=redacts),
         entities=item.entities,
         extra={**({"timeless": True} if item.timeless else {}), "params": dict(item.params)},
     )

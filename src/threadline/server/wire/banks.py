@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -11,7 +12,7 @@ from threadline.server import configs, configuring, overviews
 from threadline.server.access import ReadRoom, ReadTenant, TheCaller, WriteRoom, room_to_admin
 from threadline.server.house import Room
 from threadline.server.overviews import Listed
-from threadline.server.store import aliases, banks
+from threadline.server.store import aliases, banks, operations
 from threadline.server.store import configs as store
 from threadline.server.wire.base import WireRoute, absent, partly, same
 from threadline.server.wire.config import room_to_configure
@@ -22,6 +23,7 @@ from threadline.server.wire.shapes.banks import (
     BankListResponse,
     BankLlmHealthResponse,
     BankProfileResponse,
+    BankStatsResponse,
     CreateBankRequest,
     DeleteResponse,
     DispositionTraits,
@@ -94,6 +96,34 @@ def delete_bank(request: Request, bank_id: str) -> DeleteResponse:
 
 
 @router.get(
+    _PATH + "/stats",
+    operation_id="get_agent_stats",
+    **partly("links between memories are not stored, and not counted; nothing waits for a consolidation"),
+)
+def get_agent_stats(
+    room: ReadRoom,
+    refresh: Annotated[bool, Query(description="They are always counted anew")] = False,  # noqa: ARG001
+) -> BankStatsResponse:
+    """Count what a bank holds, and its operations."""
+    held = overviews.holds(room)
+    states = operations.counts(room.database, room.uid)
+    return BankStatsResponse(
+        bank_id=room.id,
+        total_nodes=held.memories,
+        total_links=0,
+        total_documents=held.documents,
+        nodes_by_fact_type=dict(held.types),
+        links_by_link_type={},
+        links_by_fact_type={},
+        links_breakdown={},
+        pending_operations=states.get("pending", 0),
+        failed_operations=states.get("failed", 0),
+        operations_by_status=states,
+        last_memory_write_at=_time(held.written_at),
+    )
+
+
+@router.get(
     _PATH + "/profile", operation_id="get_bank_profile", deprecated=True,
     response_model=BankProfileResponse, **absent(_REMOVED),
 )  # fmt: skip
@@ -138,11 +168,10 @@ def test_bank_llm(room: ReadRoom) -> BankLlmHealthResponse:
 
 
 def _change(room: Room, body: CreateBankRequest, updates: dict[str, Any]) -> BankProfileResponse:
-    database = room.tenant.database
     overrides = configuring.update(room, updates) if updates else configuring.overrides(room)
     if body.name is not None:
-        banks.rename(database, room.uid, body.name)
-    bank = banks.find_by_uid(database, room.uid)
+        banks.rename(room.database, room.uid, body.name)
+    bank = banks.find_by_uid(room.database, room.uid)
     if bank is None:
         raise UnknownBankError(f"Bank '{room.id}' not found")  # deleted in between
     mission = overrides.get("reflect_mission") or ""
@@ -171,11 +200,15 @@ def _item(listed: Listed, overrides: dict[str, Any]) -> BankListItem:
         created_at=bank.created_at.isoformat(),
         updated_at=bank.updated_at.isoformat(),
         fact_count=holds.memories,
-        last_document_at=holds.document_at and holds.document_at.isoformat(),
-        last_write_at=holds.written_at and holds.written_at.isoformat(),
+        last_document_at=_time(holds.document_at),
+        last_write_at=_time(holds.written_at),
         display_alias=listed.shown,
         matched_aliases=list(listed.matched),
     )
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
 
 
 def _deleted(bank_id: str, count: int) -> DeleteResponse:
