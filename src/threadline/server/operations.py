@@ -231,9 +231,10 @@ def _insert_batch(
     tokens = sum(-(-len(item["text"]) // _CHARS_PER_TOKEN) for item in items)
     of_parent = {"is_parent": True, "total_tokens": tokens, "num_sub_batches": 1, **common}
     of_child = {"parent_operation_id": name, "sub_batch_index": 1, "total_sub_batches": 1, **common}
-    parent = store.insert(connection, bank, New(name, BATCH, None, None, digest, metadata=of_parent))
+    now = datetime.now(UTC)
+    parent = store.insert(connection, bank, New(name, BATCH, None, None, digest, metadata=of_parent), at=now)
     child = New(str(uuid.uuid4()), "retain", "retain", payload, digest, metadata=of_child)
-    store.insert(connection, bank, child, parent)
+    store.insert(connection, bank, child, parent=parent, at=now)
 
 
 def _known(connection: apsw.Connection, room: Room, name: str) -> Operation:

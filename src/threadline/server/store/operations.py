@@ -104,15 +104,20 @@ class Head:
     due_at: str
 
 
-def insert(connection: apsw.Connection, bank: str, new: New, parent: int | None = None) -> int:
+def insert(
+    connection: apsw.Connection, bank: str, new: New, *, parent: int | None = None, at: datetime | None = None
+) -> int:
     """Accept an operation, within a transaction; returns its number.
+
+    Args:
+        at: when it was accepted; None: now.
 
     Raises:
         UnknownBankError: the bank was deleted.
     """
     if connection.execute("SELECT 1 FROM banks WHERE uid = ?", (bank,)).get is None:
         raise UnknownBankError("The bank was deleted meanwhile")
-    now = datetime.now(UTC)
+    now = at or datetime.now(UTC)
     connection.execute(
         """
         INSERT INTO operations (bank, id, kind, parent, queue, turn, state, payload, digest, single, metadata, due_at,
@@ -187,6 +192,13 @@ def counts(database: Database, bank: str) -> dict[str, int]:
     """How many operations of a bank are in each state."""
     rows = database.rows("SELECT state, count(*) FROM operations WHERE bank = ? GROUP BY state", (bank,))
     return {str(state): int(count) for state, count in rows}
+
+
+def depths(database: Database) -> list[tuple[str, str, int]]:
+    """How many operations of each kind wait, are carried out or failed, in all banks together."""
+    sql = """SELECT kind, state, count(*) FROM operations
+              WHERE state IN ('pending', 'processing', 'failed') AND queue IS NOT NULL GROUP BY kind, state"""
+    return [(kind, state, number) for kind, state, number in database.rows(sql)]
 
 
 def heads(database: Database) -> list[Head]:

@@ -15,4 +15,5 @@ MODULES: tuple[str, ...] = (
     "mental_models",
     "knowledge",
     "directives",
+    "operations",
 )
