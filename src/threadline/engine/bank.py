@@ -19,9 +19,10 @@ from threadline.engine.recall.rank import Effort, Ranked, Reranker, effort_of, r
 from threadline.engine.recall.scope import Visible, visible
 from threadline.engine.recall.select import Hit, select
 from threadline.engine.recall.timeframe import Timeframe
-from threadline.engine.retain.prepare import prepare
+from threadline.engine.retain.prepare import prepare, prepare_whole
 from threadline.engine.retain.reembed import Reembedding
 from threadline.engine.store.base import Figures, Item, Memory, Store
+from threadline.engine.store.curation import Change, Curation, Step, saying_after
 from threadline.engine.store.shelf import Shelf
 from threadline.engine.store.sqlite import SqliteStore
 
@@ -112,6 +113,30 @@ class Bank:
         if self._store.words.behind() > _BEHIND:
             self._store.words.catch_up()
         return stored
+
+    def curate(self, unit: str, change: Change) -> bool:
+        """Edit a memory, or have it not recalled any more, or again; it keeps its public id.
+
+        Args:
+            unit: the public id.
+
+        Returns:
+            Whether there is such a memory.
+
+        Raises:
+            InputError: what is invalid cannot be edited.
+            EmbedderError: the model cannot be loaded or run.
+            StorageError: the bank cannot be written.
+        """
+        curation = Curation(self.shelf)
+        while kept := curation.look(unit):  # again, where another was faster
+            embedder = self._reembedding.serving()
+            saying = saying_after(kept, unit, change)
+            made = iter(prepare_whole([said.passage() for said in saying if said is not None], embedder))
+            after = tuple(None if said is None else next(made) for said in saying)
+            if curation.write(Step(unit, change, kept, after), embedder.name if embedder else ""):
+                return True
+        return False
 
     def retract(self, document: str, turns: Collection[int]) -> None:
         """Take turns out of a document, with their memories; no later batch brings them back."""

@@ -9,6 +9,9 @@ USER, AGENT, OTHER = 0, 1, 2
 
 _SIDES = {"user": USER, "human": USER, "assistant": AGENT, "agent": AGENT, "ai": AGENT}
 
+#: The roles that an agent speaks in.
+AGENT_ROLES = frozenset(role for role, side in _SIDES.items() if side == AGENT)
+
 
 def side(role: str) -> int:
     """`USER`, `AGENT` or `OTHER`."""

@@ -44,6 +44,22 @@ def prepare(passages: Sequence[Passage], embedder: Embedder | None) -> list[Prep
     ]
 
 
+def prepare_whole(passages: Sequence[Passage], embedder: Embedder | None) -> list[Prepared]:
+    """Make one piece of each passage, however long it is.
+
+    Raises:
+        EmbedderError: the model cannot be loaded or run.
+    """
+    spans = [_trimmed(passage.text) for passage in passages]
+    tokens = count_tokens([passage.text[start:end] for passage, (start, end) in zip(passages, spans, strict=True)])
+    pieces = [Piece(start, end, count) for (start, end), count in zip(spans, tokens, strict=True)]
+    if embedder is not None:
+        texts = [embedded_text(passage, piece) for passage, piece in zip(passages, pieces, strict=True)]
+        made = embeddings(texts, embedder)
+        pieces = [replace(piece, embedding=each) for piece, each in zip(pieces, made, strict=True)]
+    return [Prepared(passage, (piece,)) for passage, piece in zip(passages, pieces, strict=True)]
+
+
 def embeddings(texts: Sequence[str], embedder: Embedder) -> list[Embedding]:
     """What a model makes of texts.
 
@@ -67,3 +83,7 @@ def _pieces(text: str) -> tuple[Piece, ...]:
     offsets = split(text)
     tokens = count_tokens([text[start:end] for start, end in offsets])
     return tuple(Piece(start, end, count) for (start, end), count in zip(offsets, tokens, strict=True))
+
+
+def _trimmed(text: str) -> tuple[int, int]:
+    return len(text) - len(text.lstrip()), len(text.rstrip())

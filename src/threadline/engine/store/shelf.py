@@ -73,6 +73,16 @@ class Unit:
     invalidated_at: datetime | None = None
     edited_at: datetime | None = None
 
+    @property
+    def updated_at(self) -> datetime | None:
+        """When it was last written."""
+        return self.invalidated_at or self.edited_at or self.stored_at
+
+    def occurred(self, end: Literal["start", "end"]) -> datetime | None:
+        """When what it tells of began or ended, where somebody said so."""
+        told = (self.extra or {}).get(f"occurred_{end}")
+        return datetime.fromisoformat(told) if isinstance(told, str) else None
+
 
 @dataclass(frozen=True, slots=True)
 class Written:

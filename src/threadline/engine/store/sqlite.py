@@ -12,6 +12,7 @@ import apsw
 from threadline.database import Database, Durability, Schema, storage_errors
 from threadline.documents import Batch, Passage
 from threadline.engine.store.base import Embedding, Figures, Memory, Piece, Prepared, Row
+from threadline.engine.store.curation import forget_document, forget_turns
 from threadline.engine.store.shelf import Shelf
 from threadline.engine.store.words import State, WordIndex
 from threadline.engine.store.writing import (
@@ -24,7 +25,6 @@ from threadline.engine.store.writing import (
     count,
     describe,
     document_id,
-    drop_document,
     missing,
     passage_of,
     serve_model,
@@ -102,14 +102,14 @@ class SqliteStore:
 
     def retract(self, document: str, turns: Collection[int]) -> None:
         """Take turns out and keep them from coming back."""
-        self.database.write("engine.retract", lambda connection: take_out(connection, document, turns))
+        self.database.write("engine.retract", lambda connection: _take_out(connection, document, turns))
 
     def forget(self, document: str, turns: Collection[int] | None) -> None:
         """Remove turns (as `retract`) or, with None, the whole document, leaving no byte of them."""
         if turns is None:
-            self.database.write("engine.forget", lambda connection: drop_document(connection, document))
+            self.database.write("engine.forget", lambda connection: forget_document(connection, document))
         else:
-            self.database.write("engine.forget", lambda connection: take_out(connection, document, turns))
+            self.database.write("engine.forget", lambda connection: _take_out(connection, document, turns))
         self._purge()
 
     def clear(self) -> None:
@@ -319,6 +319,11 @@ class SqliteStore:
     def _purge(self) -> None:
         self.words.remake()
         self.database.compact()
+
+
+def _take_out(connection: apsw.Connection, name: str, turns: Collection[int]) -> None:
+    forget_turns(connection, name, turns)
+    take_out(connection, name, turns)
 
 
 def _size(file: Path) -> int:

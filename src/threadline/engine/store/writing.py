@@ -72,9 +72,11 @@ def missing(connection: apsw.Connection, document: int | None, passages: Iterabl
     turns = [passage.turn for passage in wanted]
     span = (document, min(turns, default=0), max(turns, default=0))
     removed = set(column(connection, "SELECT turn FROM removed WHERE document = ? AND turn BETWEEN ? AND ?", span))
+    edited = "SELECT turn, position FROM curated WHERE document = ? AND turn BETWEEN ? AND ?"
+    curated = set(connection.execute(edited, span))  # somebody said by hand what these say
     sql = "SELECT turn, position, text FROM passages WHERE document = ? AND turn BETWEEN ? AND ?"
     there = {(turn, position): text for turn, position, text in connection.execute(sql, span)}
-    kept = [passage for passage in wanted if passage.turn not in removed]
+    kept = [each for each in wanted if each.turn not in removed and (each.turn, each.position) not in curated]
     return [passage for passage in kept if not is_there(passage, there.get((passage.turn, passage.position)))]
 
 
