@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import math
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
+from fastapi.encoders import jsonable_encoder
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from threadline.errors import (
@@ -88,11 +92,25 @@ def install(app: FastAPI) -> None:
             _LOG.error("%s", type(error).__name__, exc_info=error)
         return JSONResponse({"detail": str(error)}, status, headers_of(error))
 
+    @app.exception_handler(RequestValidationError)
+    def mend(request: Request, error: RequestValidationError) -> Response:  # noqa: ARG001 - the handler's signature
+        body = json.dumps({"detail": _finite(jsonable_encoder(error.errors()))}, separators=(",", ":"))
+        return Response(body, 422, media_type="application/json")
+
     @app.exception_handler(Exception)
     def fail(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001 - it is raised on, and told by the log
         return JSONResponse({"detail": "Internal server error"}, 500)
 
-    _ = refuse, fail
+    _ = refuse, mend, fail
+
+
+def _finite(value: Any) -> Any:
+    """What a fault quotes of its request, as JSON can say it: a reader of JSON may have met NaN and 1e999."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    return [_finite(each) for each in value] if isinstance(value, list) else value
 
 
 def detail(error: ThreadlineError) -> dict[str, Any]:

@@ -78,6 +78,11 @@ class House:
         names = [path.read_text("utf-8") for path in folder.glob("*/tenant")] if folder.exists() else []
         return [self.tenant(name) for name in (DEFAULT, *sorted(names))]
 
+    def opened(self) -> list[Tenant]:
+        """The tenants that are open."""
+        with self._lock:
+            return list(self._tenants.values())
+
     def close(self, seconds: float | None = None) -> None:
         """Deliver what can be delivered in time, and let go of everything. Calling it twice is no error."""
         self.workers.stop(seconds)

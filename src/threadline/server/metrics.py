@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
+import prometheus_client
+from prometheus_client import CollectorRegistry, Gauge, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from threadline.server.house import House
+from threadline.server.store import operations
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -25,11 +28,11 @@ _REGISTRY = CollectorRegistry()
 _HTTP = ("method", "endpoint", "status_code", "status_class")
 
 IN_PROGRESS = Gauge("hindsight_http_requests_in_progress_requests", "Requests under way", registry=_REGISTRY)
-_REQUESTS = Counter("hindsight_http_requests_total", "Requests", _HTTP, registry=_REGISTRY)
+_REQUESTS = prometheus_client.Counter("hindsight_http_requests_total", "Requests", _HTTP, registry=_REGISTRY)
 _SECONDS = Histogram(
     "hindsight_http_duration_seconds", "How long requests took", _HTTP, registry=_REGISTRY, buckets=_HTTP_BUCKETS
 )
-_OPERATIONS = Counter(
+_OPERATIONS = prometheus_client.Counter(
     "hindsight_operation_operations_total",
     "Retains, recalls and reflects",
     ("operation", "success"),
@@ -43,8 +46,10 @@ _OPERATION_SECONDS = Histogram(
     buckets=_HTTP_BUCKETS,
 )
 #: How many items were retained, and how many memories recalls returned.
-RETAINED = Counter("threadline_retained_items_total", "Items that were retained", registry=_REGISTRY)
-RECALLED = Counter("threadline_recalled_memories_total", "Memories that recalls returned", registry=_REGISTRY)
+RETAINED = prometheus_client.Counter("threadline_retained_items_total", "Items that were retained", registry=_REGISTRY)
+RECALLED = prometheus_client.Counter(
+    "threadline_recalled_memories_total", "Memories that recalls returned", registry=_REGISTRY
+)
 
 
 def observe(method: str, route: str, status: int, seconds: float) -> None:
@@ -97,8 +102,19 @@ class _Now(Collector):
         yield from self._of_house()
 
     def _of_house(self) -> Iterator[GaugeMetricFamily]:
-        tenants = self._house.tenants()
-        yield GaugeMetricFamily("threadline_tenants", "Tenants", float(len(tenants)))
+        tenants = self._house.opened()
+        yield GaugeMetricFamily("threadline_open_tenants", "Tenants that are open", float(len(tenants)))
+        banks = sum(len(tenant.backend.banks()) for tenant in tenants)
+        yield GaugeMetricFamily("threadline_open_banks", "Banks that are open", float(banks))
+        depth: Counter[tuple[str, str]] = Counter()
+        for tenant in tenants:
+            for kind, state, number in operations.depths(tenant.database):
+                depth[kind, state] += number
+        labels = ("operation_type", "status")
+        queue = GaugeMetricFamily("hindsight_async_operations", "Operations that are not done", labels=labels)
+        for (kind, state), number in sorted(depth.items()):
+            queue.add_metric((kind, state), number)
+        yield queue
 
 
 if sys.platform != "win32":

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from threadline.documents import Query
 from threadline.engine.recall.select import Hit
 from threadline.engine.store.shelf import Unit
+from threadline.server import metrics
 from threadline.server.house import Room
 
 #: The most memories of one recall, whatever their tokens.
@@ -80,6 +81,7 @@ def recall(room: Room, asked: Asked) -> list[Found]:
         scores = None if unit is None else _scores(hit, asked.floors)
         if unit is not None and scores is not None:
             found.append(Found(unit, scores, hit.tokens, hit.before))
+    metrics.RECALLED.inc(len(found))
     return found
 
 
