@@ -52,7 +52,7 @@ _STATUS = {
     ],
     "task_payload": None,
 }
-_UNKNOWN = {name: None for name in _STATUS} | {"operation_id": _NOBODY, "id": _NOBODY, "status": "not_found"}
+_UNKNOWN = dict.fromkeys(_STATUS) | {"operation_id": _NOBODY, "id": _NOBODY, "status": "not_found"}
 
 #: And how it lists the part of it.
 _LISTED = {
