@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import logging
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -16,13 +17,14 @@ from typing import Any, Literal, get_args
 
 from threadline.documents import Budget, MemoryType, Query
 from threadline.engine.store.shelf import Unit, Written
-from threadline.errors import NeedsModelError, ThreadlineError, UnknownItemError
+from threadline.errors import ClosedError, NeedsModelError, StorageError, ThreadlineError, UnknownItemError
 from threadline.server import operations
 from threadline.server.house import Room
 from threadline.server.recalling import chunk_id
 from threadline.server.reflecting import Reflected, reflect
 from threadline.server.store import mental_models
 from threadline.server.store.mental_models import MentalModel
+from threadline.server.workers import PASSING
 from threadline.tags import AllOf, TagFilter, TagMatch, Tags, from_group
 from threadline.turns import Json
 
@@ -30,6 +32,8 @@ from threadline.turns import Json
 KIND = "refresh_mental_model"
 
 Outcome = Literal["content_written", "content_unchanged", "content_preserved_no_new_facts"]
+
+_LOG = logging.getLogger("threadline.server")
 
 _OBSERVATION = "observation"
 _NO_DELTA = "A delta refresh needs a language model; without one the quotes were chosen anew."
@@ -173,8 +177,16 @@ def submit(room: Room, model: MentalModel, *, rest: float = 0.0) -> str:
 def after_write(room: Room) -> None:
     """Have those models refreshed that are to follow what is written, and within whose scope something was.
 
-    One whose last refresh failed waits until somebody asks for it.
+    One whose last refresh failed waits until somebody asks for it. Where this cannot be done, what was written is
+    there all the same, and the models say that they are stale.
     """
+    try:
+        _follow(room)
+    except StorageError as error:
+        _LOG.warning("mental models were not refreshed after a write: %s", error)
+
+
+def _follow(room: Room) -> None:
     following = [
         model for model in mental_models.following(room.database, room.uid) if model.last_refresh_failed_at is None
     ]
@@ -199,6 +211,8 @@ def refresh(room: Room, model_id: str) -> dict[str, Any]:
         raise UnknownItemError(f"Mental model '{model_id}' not found")
     try:
         done = run(room, model)
+    except (*PASSING, ClosedError):
+        raise  # it is tried again
     except ThreadlineError as error:
         failure = {
             "outcome": "refresh_failed_error",
@@ -287,6 +301,12 @@ def withdraw(room: Room) -> list[str]:
             lambda kept, gone=gone: gone.isdisjoint(_cited(kept.get("previous_reflect_response"))),  # type: ignore[misc]
         )
     return emptied
+
+
+def rescoped(before: MentalModel, after: MentalModel) -> MentalModel:
+    """A model that was changed: with another question or scope no refresh has seen anything yet."""
+    same = before.source_query == after.source_query and Scope.of(before) == Scope.of(after)
+    return after if same else replace(after, seen=0)
 
 
 def cleared(model: MentalModel) -> MentalModel:

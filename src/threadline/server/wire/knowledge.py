@@ -243,13 +243,14 @@ def _page_edit(body: UpdateNodeRequest) -> Edit | None:
     tags = None if body.tags is None else checked_tags(body.tags)
 
     def edit(model: MentalModel) -> MentalModel:
-        return replace(
+        after = replace(
             model,
             source_query=model.source_query if body.source_query is None else body.source_query,
             tags=model.tags if tags is None else tags,
             max_tokens=model.max_tokens if body.max_tokens is None else body.max_tokens,
             trigger=merged(model.trigger, body.trigger),
         )
+        return refreshing.rescoped(model, after)
 
     return edit
 

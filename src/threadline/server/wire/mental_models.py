@@ -104,7 +104,7 @@ def update_mental_model(room: WriteRoom, mental_model_id: str, body: UpdateMenta
     tags = None if body.tags is None else checked_tags(body.tags)
 
     def edit(model: MentalModel) -> MentalModel:
-        return replace(
+        after = replace(
             model,
             name=model.name if body.name is None else body.name,
             source_query=model.source_query if body.source_query is None else body.source_query,
@@ -112,6 +112,7 @@ def update_mental_model(room: WriteRoom, mental_model_id: str, body: UpdateMenta
             tags=model.tags if tags is None else tags,
             trigger=merged(model.trigger, body.trigger),
         )
+        return refreshing.rescoped(model, after)
 
     return _response(room, _edited(room, mental_model_id, edit), "full")
 
