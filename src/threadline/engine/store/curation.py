@@ -17,7 +17,7 @@ import apsw
 from threadline.documents import Passage
 from threadline.engine.roles import memory_type
 from threadline.engine.store.base import Entity, Item, Prepared
-from threadline.engine.store.shelf import KNOWN, Shelf, Unit, add_item, note
+from threadline.engine.store.shelf import KNOWN, Shelf, Unit, add_item, drop_items, note
 from threadline.engine.store.writing import column, delete_passages, document_id, drop_document, passage_of
 from threadline.errors import InputError
 from threadline.turns import Json
@@ -184,7 +184,8 @@ class Curation:
                 _settle(connection, kept, change, prepared, model, now)
             if not step.before[0].curated:
                 _delete_place(connection, step.before[0].place)
-            connection.execute("DELETE FROM entities WHERE id NOT IN (SELECT entity FROM mentions)")
+            if not step.before[0].curated:
+                _delete_mentions(connection, step.before[0].place[0])
             _note(connection, next(kept for kept in step.before if kept.unit == step.unit), step.change)
             return True
 
@@ -310,7 +311,7 @@ def _settle(
     after = change.of(kept.said)
     item = None if prepared is None else add_item(connection, after.item(), [prepared], model, after.chunk)
     if kept.item is not None:
-        _delete_items(connection, [kept.item])
+        drop_items(connection, [kept.item])
     invalid = prepared is None
     document, turn, position = kept.place
     connection.execute(
@@ -371,19 +372,24 @@ def _delete_place(connection: apsw.Connection, place: tuple[int, int, int]) -> N
     delete_passages(connection, column(connection, sql, place))
 
 
+def _delete_mentions(connection: apsw.Connection, document: int) -> None:
+    """What an item was about it is not any more, once nothing is left of it but what was edited."""
+    empty = "NOT EXISTS (SELECT 1 FROM passages WHERE document = ?1)"
+    entities = column(connection, f"SELECT entity FROM mentions WHERE document = ?1 AND {empty}", (document,))  # noqa: S608
+    connection.execute(f"DELETE FROM mentions WHERE document = ?1 AND {empty}", (document,))  # noqa: S608 - a constant
+    connection.execute(
+        """
+        DELETE FROM entities WHERE id IN (SELECT value FROM json_each(?))
+        AND NOT EXISTS (SELECT 1 FROM mentions WHERE entity = entities.id)
+        """,
+        (json.dumps(entities),),
+    )
+
+
 def _delete_replacements(connection: apsw.Connection, sql: str, bindings: tuple[Any, ...]) -> None:
     found = [item for item in column(connection, sql, bindings) if item is not None]
     if found:
-        _delete_items(connection, found)
-        connection.execute("DELETE FROM entities WHERE id NOT IN (SELECT entity FROM mentions)")
-
-
-def _delete_items(connection: apsw.Connection, items: list[int]) -> None:
-    """Delete items by the engine's ids."""
-    among = json.dumps(items)
-    sql = "SELECT id FROM passages WHERE document IN (SELECT value FROM json_each(?))"
-    delete_passages(connection, column(connection, sql, (among,)))
-    connection.execute("DELETE FROM documents WHERE id IN (SELECT value FROM json_each(?))", (among,))
+        drop_items(connection, found)
 
 
 def _from_json(fields: str) -> Said:

@@ -161,17 +161,27 @@ class Shelf:
         """Delete the items of a document, and what was noted of it; returns how many memories they had."""
         return self._database.write("engine.delete", lambda connection: drop_source(connection, source))
 
-    def retag(self, source: str, tags: Collection[str]) -> bool:
-        """Give all items of a document these tags and no other; returns whether there is such a document."""
+    def retag(self, source: str, tags: Collection[str] | None, params: Mapping[str, Json] | None = None) -> bool:
+        """Give all items of a document these tags and no other; returns whether there is such a document.
+
+        Args:
+            tags: None: they stay as they are.
+            params: what else is said of it from now on, as whoever stored it wants it back.
+        """
 
         def work(connection: apsw.Connection) -> bool:
             items = column(connection, f"SELECT id FROM documents WHERE {KNOWN} = ?", (source,))  # noqa: S608
-            for item in items:
+            for item in items if tags is not None else ():
                 connection.execute("DELETE FROM tags WHERE document = ?", (item,))
-                _add_tags(connection, item, tags)
+                _add_tags(connection, item, tags or ())
                 connection.execute(
                     "UPDATE curated SET fields = json_set(fields, '$.tags', json(?)) WHERE document = ?",
-                    (json.dumps(sorted(set(tags)), ensure_ascii=False), item),
+                    (json.dumps(sorted(set(tags or ())), ensure_ascii=False), item),
+                )
+            if params:
+                connection.execute(
+                    f"UPDATE documents SET extra = json_patch(extra, ?) WHERE {KNOWN} = ?",  # noqa: S608 - a constant
+                    (json.dumps({"params": dict(params)}, ensure_ascii=False), source),
                 )
             if items:
                 note(connection, source, "retag", {})
@@ -369,11 +379,26 @@ def drop_source(connection: apsw.Connection, source: str) -> int:
 
 
 def _drop_items(connection: apsw.Connection, source: str) -> int:
-    among = "SELECT passages.id FROM passages JOIN documents ON documents.id = document WHERE source = ?"
-    memories: int = column(connection, f"SELECT count(*) FROM memories WHERE passage IN ({among})", (source,))[0]  # noqa: S608
-    delete_passages(connection, column(connection, among, (source,)))
-    connection.execute("DELETE FROM documents WHERE source = ?", (source,))
-    connection.execute("DELETE FROM entities WHERE id NOT IN (SELECT entity FROM mentions)")
+    items = column(connection, "SELECT id FROM documents WHERE source = ?", (source,))
+    return drop_items(connection, items) if items else 0
+
+
+def drop_items(connection: apsw.Connection, items: Sequence[int]) -> int:
+    """Delete items with their memories, and the entities that nothing else mentions; returns how many memories."""
+    bound = (json.dumps(list(items)),)
+    among = "SELECT value FROM json_each(?)"
+    entities = column(connection, f"SELECT DISTINCT entity FROM mentions WHERE document IN ({among})", bound)  # noqa: S608
+    passages = column(connection, f"SELECT id FROM passages WHERE document IN ({among})", bound)  # noqa: S608
+    counted = f"SELECT count(*) FROM memories WHERE passage IN ({among})"  # noqa: S608 - a constant
+    memories: int = column(connection, counted, (json.dumps(passages),))[0]
+    delete_passages(connection, passages)
+    connection.execute(f"DELETE FROM documents WHERE id IN ({among})", bound)  # noqa: S608 - a constant
+    connection.execute(
+        f"""
+        DELETE FROM entities WHERE id IN ({among}) AND NOT EXISTS (SELECT 1 FROM mentions WHERE entity = entities.id)
+        """,  # noqa: S608 - a constant
+        (json.dumps(entities),),
+    )
     return memories
 
 
