@@ -70,4 +70,6 @@ def running(home: Path, **settings: Any) -> Iterator[Running]:
 
 
 def _given(settings: Settings) -> dict[str, Any]:
-    return {name: getattr(settings, name) for name in ("home", "embedder", "redact", "retain_every_n_turns")}
+    return {
+        name: getattr(settings, name) for name in ("home", "embedder", "redact", "retain_every_n_turns", "idle_seconds")
+    }

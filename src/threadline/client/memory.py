@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
 from typing import Self, Unpack
@@ -25,6 +26,13 @@ from threadline.turns import Identity, Json, Note
 
 #: No request to wait for delivery takes longer, so that nothing between here and the server cuts it off.
 _LONGEST_WAIT = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class BankName:
+    """A bank as a server names it: by its own name, also where it was asked for by an alias."""
+
+    bank: str
 
 
 class RemoteMemory:
@@ -49,7 +57,7 @@ class RemoteMemory:
             found = wire.get("/bank")
         except UnknownBankError:
             found = wire.put("/bank")
-        wire.bank = str(found["bank"])
+        wire.bank = read(BankName, found).bank
 
     @classmethod
     def open(cls, url: str, token: str | None, bank: str | None, timeout: float, retry_seconds: float) -> Self:

@@ -10,32 +10,35 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
+from threadline.errors import SettingsError
+
 T = TypeVar("T")
 
 _Reader = Callable[[Any], Any]
 
 
 def read(kind: type[T], value: Any) -> T:
-    """A dataclass out of a JSON object. What it does not know is left out: the server may be newer.
+    """A value out of JSON. Of an object, what its dataclass does not know is left out: the server may be newer.
 
     Raises:
-        KeyError, TypeError, ValueError: it is something else.
+        SettingsError: it is something else.
     """
-    found = _reader(cast("Hashable", kind))(value)
-    if not isinstance(found, kind):
-        raise TypeError(f"{kind.__name__} was expected, not {type(found).__name__}")
-    return found
+    try:
+        return cast("T", _reader(cast("Hashable", kind))(value))
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise SettingsError(
+            f"The server answered something that is no {getattr(kind, '__name__', kind)} ({error}); check that the "
+            "address is that of a Threadline server, and that it is not older than this client."
+        ) from error
 
 
 def read_all(kind: type[T], values: Any) -> list[T]:
     """A list of them.
 
     Raises:
-        KeyError, TypeError, ValueError: it is something else.
+        SettingsError: it is something else.
     """
-    if not isinstance(values, list):
-        raise TypeError(f"a list was expected, not {type(values).__name__}")
-    return [read(kind, value) for value in values]
+    return [read(kind, value) for value in read(list, values)]
 
 
 @functools.cache
@@ -85,7 +88,7 @@ def _of_scalar(kind: Any) -> _Reader:
     """Text, numbers and switches as they are; a number with a fraction may come without one."""
     if kind is float:
         return float
-    if kind in (str, int, bool):
+    if kind in (str, int, bool, list):
         return functools.partial(_exactly, kind)
     if get_origin(kind) is Literal:
         return functools.partial(_exactly, str)

@@ -270,8 +270,7 @@ def _raised(told: Mapping[str, Any], status: int) -> ThreadlineError:
     kind = getattr(errors, str(told.get("type")), None)
     if not (isinstance(kind, type) and issubclass(kind, ThreadlineError)):
         return ThreadlineError(f"{told.get('type')}: {message}")
-    if issubclass(kind, BackendUnavailableError):
-        return kind(message, float(told.get("retry_after") or 0.0))
-    if issubclass(kind, AccessError | RequestError):
-        return kind(message, status=status)
-    return kind(message)
+    error = kind.__new__(kind)  # not called: some word a message of what they are given, and it is worded already
+    error.args = (message,)
+    error.__dict__.update({"place": "", "status": status, "retry_after": float(told.get("retry_after") or 0.0)})
+    return error
