@@ -123,6 +123,9 @@ def retain(room: Room, items: Sequence[Retaining], *, key: str | None = None) ->
     applied = room.engine.put(stored, key or f"retain:{secrets.token_hex(16)}", replaced=replaced)
     if applied:
         metrics.RETAINED.inc(len(items))
+        from threadline.server import refreshing  # it submits operations, and they retain
+
+        refreshing.after_write(room)
     return Retained(documents, sum(len(chunk) for item in stored for chunk in item.chunks), applied)
 
 
