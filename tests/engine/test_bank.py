@@ -22,6 +22,7 @@ from threadline.engine import bank as bank_module
 from threadline.engine.bank import Bank
 from threadline.engine.models.fake import FakeEmbedder
 from threadline.engine.recall.fuse import DEFAULT, Confidence, Fusion, Fusions, Weights
+from threadline.engine.store.tail import LONGEST
 from threadline.errors import ClosedError
 from threadline.tags import Tags
 
@@ -262,7 +263,10 @@ def test_rebuild_to_the_same_recall(bank: Bank) -> None:
         say(bank, *(f"{word} apple {number}" for word in ("red", "old", "sour")), document=f"session:{number}")
     bank.retract("session:2", [2])
     queries = [Query("red apple"), Query("old"), Query("sour apple 3", limit=4), everything("apple 2")]
+    waiting = [texts(bank.recall(query)) for query in queries]
+    bank._store.words.catch_up()
     before = _told(bank, queries)
+    assert [texts(bank.recall(query)) for query in queries] == waiting, "what waits for the index is ranked as in it"
     assert bank.rebuild() == 14
     assert _told(bank, queries) == before
 
@@ -309,8 +313,11 @@ def test_recall_by_words_alone_from_a_bank_with_vectors(tmp_path: Path) -> None:
 
 
 def test_index_what_is_new_in_the_background(bank: Bank) -> None:
-    say(bank, *(f"apple {number}" for number in range(20)))
-    assert bank._store.words.behind() == 20
+    say(bank, *(f"apple {number}" for number in range(LONGEST)))
+    while bank.upkeep():
+        pass
+    assert bank._store.words.behind() == LONGEST, "a few are searched as they stand"
+    say(bank, "one more apple", first=LONGEST + 1)
     while bank.upkeep():
         pass
     assert bank._store.words.behind() == 0

@@ -19,6 +19,12 @@ from threadline.engine.terms import identifiers, query_terms
 from threadline.errors import StorageBusyError, StorageError
 
 
+@pytest.fixture(autouse=True)
+def _written_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These are about the index on the disk; what is searched beside it has tests of its own."""
+    monkeypatch.setattr(words, "LONGEST", 0)
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SqliteStore]:
     opened = SqliteStore(tmp_path / "memory.db")

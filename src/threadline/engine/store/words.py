@@ -1,12 +1,15 @@
 """The word index of a bank: Tantivy, in a folder beside its `memory.db`, behind that by what it has not read yet.
 
 Everything in it is derived. It follows the store by two numbers, the newest memory it holds and the generation up to
-which it has dropped what went away; where it is missing, damaged or of an older analysis it is made anew.
+which it has dropped what went away; where it is missing, damaged or of an older analysis it is made anew. The few
+memories that it has not read yet are searched beside it, and what went away is left out, so that a recall behind a
+retain does not wait for a commit.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import shutil
 import threading
@@ -18,6 +21,8 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from threadline.database import private_directory
 from threadline.engine.models.gate import GATE
+from threadline.engine.store.tail import LONGEST, Corpus, Entry, entry, rarities, rarity
+from threadline.engine.store.tail import scores as tail_scores
 from threadline.engine.terms import ANALYSIS, MAX_TERMS, identifiers, index_terms
 from threadline.errors import StorageBusyError, StorageCorruptError, StorageError
 
@@ -31,6 +36,9 @@ SLICE = 1_000
 
 #: An identifier said as a whole counts as this many times one of its words.
 _WHOLE = 2.0
+
+# What a memory has of terms, where the index was written before they were counted.
+_USUAL_TOKENS = 25
 
 # One thread with the smallest memory the library takes.
 _MEMORY = 15_000_000
@@ -121,6 +129,10 @@ class WordIndex:
         self._index: tantivy.Index | None = None
         self._newest = 0
         self._generation = 0
+        self._tokens = 0
+        self._tail: tuple[Entry, ...] = ()
+        self._gone: frozenset[int] = frozenset()
+        self._followed: tuple[int, int] | None = None  # generation and newest memory that tail and gone are true of
 
     def search(self, terms: Sequence[str], wholes: Sequence[str], among: Among | None, limit: int) -> Found:
         """The memories with any of the terms, best first, as the store has them now.
@@ -159,7 +171,7 @@ class WordIndex:
             return max(0, self._source.state().newest - self._newest)
 
     def catch_up(self, slices: int | None = None) -> bool:
-        """Index what is new and drop what went away; what cannot be read is made anew.
+        """Index what is new and drop what went away; what cannot be read is made anew. A few may wait.
 
         Args:
             slices: at most so many times `SLICE` memories; None: all.
@@ -203,31 +215,86 @@ class WordIndex:
     def _search(self, terms: Sequence[str], wholes: Sequence[str], among: Among | None, limit: int) -> Found:
         import numpy as np
 
-        self._catch_up(None)
-        with self._errors():
+        wholes = wholes[:MAX_TERMS]
+        with self._lock, self._errors():
+            self._follow()
+            tail, gone, corpus = self._tail, self._gone, self._corpus()
             searcher = self._opened().searcher()
+        with self._errors():
             asked, weight = self._query(searcher, terms, wholes, among)
-            hits = searcher.search(asked, limit, count=False).hits if weight else []
+            hits = searcher.search(asked, limit + len(gone), count=False).hits if weight else []
             ids = searcher.fast_field_values("memory", [address for _, address in hits])
-        scores = np.array([score for score, _ in hits], np.float32) / (weight or 1)
-        return Found(np.array(ids, np.int64), scores, len(hits) < limit)
+        whole = len(hits) < limit + len(gone)
+        found = [(int(memory or 0), score / weight) for memory, (score, _) in zip(ids, hits, strict=True)]
+        found = [each for each in found if each[0] not in gone]
+        if tail:
+            beside = tail_scores(tail, corpus, terms, wholes, _WHOLE)
+            found += [(each.memory, score) for each, score in beside if _is_among(each, among)]
+            found.sort(key=lambda each: -each[1])
+        whole = whole and len(found) <= limit
+        ids_found = np.array([memory for memory, _ in found[:limit]], np.int64)
+        return Found(ids_found, np.array([score for _, score in found[:limit]], np.float32), whole)
 
     def _holders(self, terms: Sequence[str], most: int) -> list[Held]:
         import numpy as np
         import tantivy
 
-        self._catch_up(None)
         held: list[Held] = []
-        with self._errors():
+        with self._lock, self._errors():
+            self._follow()
+            tail, gone, corpus = self._tail, self._gone, self._corpus()
             index = self._opened()
             searcher = index.searcher()
+        weights = rarities(tail, corpus, terms)
+        with self._errors():
             for term in terms:
-                if 0 < searcher.doc_freq("terms", term) <= most:
+                waiting = [each.memory for each in tail if term in each.terms]
+                count = searcher.doc_freq("terms", term)
+                if not 0 < count + len(waiting) <= most:
+                    continue
+                ids: list[int] = []
+                if count:
                     query = tantivy.Query.term_query(index.schema, "terms", term, "basic")
                     hits = searcher.search(query, most, count=False).hits
-                    ids = searcher.fast_field_values("memory", [address for _, address in hits])
-                    held.append(Held(np.array(ids, np.int64), _rarity(searcher, term)))
+                    there = searcher.fast_field_values("memory", [address for _, address in hits])
+                    ids = [int(memory or 0) for memory in there]
+                ids = [memory for memory in ids if memory not in gone] + waiting
+                held.append(Held(np.array(ids, np.int64), weights[term]))
         return held
+
+    def _corpus(self) -> Corpus:
+        searcher = self._opened().searcher()
+        return Corpus(
+            searcher.num_docs,
+            self._tokens or _USUAL_TOKENS * searcher.num_docs,
+            functools.partial(searcher.doc_freq, "terms"),
+            functools.partial(searcher.doc_freq, "wholes"),
+        )
+
+    def _follow(self) -> None:
+        """Bring tail and gone to what the store has now; where they are too long, write the index."""
+        state = self._source.state()
+        self._opened()
+        followed = (state.generation, state.newest)
+        if self._followed == followed:
+            return
+        if self._generation < state.complete_since or not self._reach(state):
+            self._write(state, None)
+            self._reach(self._source.state())  # what came meanwhile
+        self._followed = followed
+
+    def _reach(self, state: State) -> bool:
+        """Read what the index lacks; False where it is too much to search beside it."""
+        behind = self._generation < state.generation
+        gone = frozenset(self._source.gone(self._generation)) if behind else frozenset()
+        kept = tuple(each for each in self._tail if each.memory > self._newest)
+        last = kept[-1].memory if kept else self._newest
+        came = self._source.texts(last, LONGEST + 1) if state.newest > last else []
+        tail = tuple(each for each in (*kept, *(entry(*row) for row in came)) if each.memory not in gone)
+        if len(tail) > LONGEST or len(gone) > LONGEST or len(came) > LONGEST:
+            return False
+        self._tail, self._gone = tail, gone
+        return True
 
     def _is_current(self, state: State) -> bool:
         return self._generation == state.generation and self._newest >= state.newest
@@ -237,9 +304,15 @@ class WordIndex:
             state = self._source.state()
             with self._errors():
                 self._opened()
-            if self._is_current(state):
+            if self._is_current(state) or (slices is not None and self._is_near(state)):
                 return True
             return self._write(state, slices)
+
+    def _is_near(self, state: State) -> bool:
+        """Whether what it lacks may wait until there is more."""
+        if self._generation < state.complete_since or len(self._source.gone(self._generation)) > LONGEST:
+            return False
+        return len(self._source.texts(self._newest, LONGEST + 1)) <= LONGEST
 
     def _remake(self) -> None:
         self._write(self._source.state(), None, anew=True)
@@ -257,7 +330,7 @@ class WordIndex:
             self._look()  # another process may have written since
             if anew or self._generation < state.complete_since:
                 writer.delete_all_documents()
-                self._newest = 0
+                self._newest = self._tokens = 0
             else:
                 self._drop(writer, self._source.gone(self._generation))
             done = self._add(writer, slices)
@@ -273,12 +346,14 @@ class WordIndex:
         while slices is None or slices > 0:
             rows = self._source.texts(self._newest, SLICE)
             for memory, document, text in rows:
-                entry = tantivy.Document()
-                entry.add_unsigned("memory", memory)
-                entry.add_unsigned("document", document)
-                entry.add_text("terms", " ".join(index_terms(text)))
-                entry.add_text("wholes", " ".join(identifiers(text)))
-                writer.add_document(entry)
+                terms = index_terms(text)
+                indexed = tantivy.Document()
+                indexed.add_unsigned("memory", memory)
+                indexed.add_unsigned("document", document)
+                indexed.add_text("terms", " ".join(terms))
+                indexed.add_text("wholes", " ".join(identifiers(text)))
+                writer.add_document(indexed)
+                self._tokens += len(terms)
                 self._newest = memory
             if not rows:
                 return True
@@ -301,9 +376,9 @@ class WordIndex:
         import tantivy
 
         ask, schema = tantivy.Query, self._opened().schema
-        weight = sum(_rarity(searcher, term) for term in terms)
+        weight = sum(rarity(searcher.num_docs, searcher.doc_freq("terms", term)) for term in terms)
         either = [(tantivy.Occur.Should, ask.term_query(schema, "terms", term, "freq")) for term in terms]
-        for whole in wholes[:MAX_TERMS]:
+        for whole in wholes:
             query = ask.term_query(schema, "wholes", whole, "basic")
             either.append((tantivy.Occur.Should, ask.boost_query(query, _WHOLE)))
         asked = ask.boolean_query(either)
@@ -340,12 +415,17 @@ class WordIndex:
         searcher = index.searcher()
         newest = searcher.search(tantivy.Query.all_query(), 1, count=False, order_by_field="memory").hits
         self._newest = int(searcher.fast_field_values("memory", [newest[0][1]])[0] or 0) if newest else 0
-        self._generation = _remembered(self._folder / _STATE)
+        self._generation, self._tokens = _remembered(self._folder / _STATE)
+        if not newest:  # there is nothing in it that might have gone away
+            self._generation = self._source.state().generation
+        self._followed, self._tail, self._gone = None, (), frozenset()
 
     def _remember(self, generation: int) -> None:
         """After the commit: to drop once more what is dropped already does no harm."""
         written = self._folder / f"{_STATE}.new"
-        written.write_text(json.dumps({"analysis": ANALYSIS, "generation": generation}), "utf-8")
+        written.write_text(
+            json.dumps({"analysis": ANALYSIS, "generation": generation, "tokens": self._tokens}), "utf-8"
+        )
         written.replace(self._folder / _STATE)
         _keep_private(self._folder)
 
@@ -410,18 +490,18 @@ def _keep_private(folder: Path) -> None:
             file.chmod(0o600)
 
 
-def _remembered(path: Path) -> int:
-    """The generation that the index is at; -1 where it has to be made anew."""
+def _remembered(path: Path) -> tuple[int, int]:
+    """The generation that the index is at, -1 where it has to be made anew, and how many terms it counted."""
     try:
         state = json.loads(path.read_text("utf-8"))
-        return int(state["generation"]) if state["analysis"] == ANALYSIS else -1
+        if state["analysis"] == ANALYSIS:
+            return int(state["generation"]), int(state.get("tokens", 0))
     except (OSError, ValueError, KeyError, TypeError):
-        return -1
+        pass
+    return -1, 0
 
 
-def _rarity(searcher: tantivy.Searcher, term: str) -> float:
-    import math
-
-    holders = searcher.doc_freq("terms", term)
-    count = max(searcher.num_docs, holders)  # among the holders are also those that were dropped
-    return math.log(1 + (count - holders + 0.5) / (holders + 0.5))
+def _is_among(each: Entry, among: Among | None) -> bool:
+    if among is None:
+        return True
+    return (each.document if among.field == "document" else each.memory) in among.ids
