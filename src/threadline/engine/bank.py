@@ -138,6 +138,19 @@ class Bank:
                 return True
         return False
 
+    def remake(self, document: str) -> int:
+        """Make the memories of a document again from its passages; returns how many there are.
+
+        Raises:
+            EmbedderError: the model cannot be loaded or run.
+            StorageError: the bank cannot be written.
+        """
+        embedder = self._reembedding.serving()
+        passages = self.shelf.passages(document)
+        made = prepare(list(passages.values()), embedder)
+        pieces = {number: one.pieces for number, one in zip(passages, made, strict=True)}
+        return self.shelf.remake(document, pieces, embedder.name if embedder else "")
+
     def retract(self, document: str, turns: Collection[int]) -> None:
         """Take turns out of a document, with their memories; no later batch brings them back."""
         self._store.retract(document, turns)

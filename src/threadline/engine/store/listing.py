@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -30,6 +31,7 @@ class MemoryFilter:
         entity: the engine's id of one that they mention.
         text: what their text or context has in it.
         time_field: what they are ordered by, the latest first, and what the window is about.
+        hidden: the turns of each document that are left out.
     """
 
     type: str | None = None
@@ -40,6 +42,7 @@ class MemoryFilter:
     tags: TagFilter | None = None
     state: Literal["valid", "invalidated"] = "valid"
     time_field: MemoryTime | None = None
+    hidden: Mapping[str, frozenset[int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +104,8 @@ class Listing:
         if wanted.state == "invalidated":
             return self._invalidated(wanted, span)
         where = _memories(wanted, span)
-        field = _field(wanted, span)
-        order = "timeless, said DESC" if field is None else f"{_TIMES[field]} DESC"
+        at = _field(wanted, span)
+        order = "timeless, said DESC" if at is None else f"{_TIMES[at]} DESC"
         sql = f"SELECT memory FROM ({_MEMORY_ROWS}) WHERE {where.sql} "
         total = self._rows(sql.replace("SELECT memory", "SELECT count(*)", 1), where.bound)[0][0]
         rows = self._rows(
@@ -132,13 +135,13 @@ class Listing:
         return Counts(documents, by_type(rows), datetime.fromisoformat(written[0][0]) if written else None)
 
     def timeseries(
-        self, field: Literal["created_at", "mentioned_at", "occurred_start"], trunc: Trunc, since: datetime
+        self, time_field: Literal["created_at", "mentioned_at", "occurred_start"], trunc: Trunc, since: datetime
     ) -> dict[datetime, dict[MemoryType, int]]:
         """How many memories of each type lie in each minute, hour or day (of UTC) since a moment.
 
         One without the time asked for lies where it was stored.
         """
-        at = "created" if field == "created_at" else f"coalesce({_TIMES[field]}, created)"
+        at = "created" if time_field == "created_at" else f"coalesce({_TIMES[time_field]}, created)"
         form = {
             "minute": "%Y-%m-%dT%H:%M:00+00:00",
             "hour": "%Y-%m-%dT%H:00:00+00:00",
@@ -211,9 +214,9 @@ class Listing:
     def _invalidated(self, wanted: MemoryFilter, span: Span) -> Page[Unit]:
         """Of these there are few: what somebody took out by hand."""
         found = [unit for unit in Curation(self._shelf).invalidated(wanted.document) if _passes(unit, wanted, span)]
-        field = _field(wanted, span)
-        if field is not None:
-            found.sort(key=lambda unit: _moments(unit)[field] or _NEVER, reverse=True)
+        at = _field(wanted, span)
+        if at is not None:
+            found.sort(key=lambda unit: _moments(unit)[at] or _NEVER, reverse=True)
         return Page(tuple(found[span.offset : span.offset + span.limit]), len(found))
 
     def _mentioned(self, row: tuple[Any, ...]) -> Mentioned:
@@ -275,9 +278,13 @@ def _memories(wanted: MemoryFilter, span: Span) -> Condition:
         conditions.append(Condition(mentioned, (wanted.entity,)))
     if wanted.text:
         conditions.append(contains(["words", "context"], wanted.text))
-    field = _field(wanted, span)
-    if field is not None:
-        conditions.append(within(f"({_TIMES[field]})", span.start, span.end))
+    at = _field(wanted, span)
+    if at is not None:
+        conditions.append(within(f"({_TIMES[at]})", span.start, span.end))
+    if wanted.hidden:
+        places = [[name, turn - 1] for name, turns in wanted.hidden.items() for turn in turns]
+        hidden = "(known, chunk) NOT IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))"
+        conditions.append(Condition(hidden, (json.dumps(places),)))
     return both("AND", conditions)
 
 
@@ -293,7 +300,7 @@ def _type(name: str) -> Condition:
 
 def _passes(unit: Unit, wanted: MemoryFilter, span: Span) -> bool:
     """Whether one that is invalid is wanted, as `_memories` says it in SQL; it mentions nothing any more."""
-    field = _field(wanted, span)
+    at = _field(wanted, span)
     told = f"{folded(unit.text)}\n{folded(unit.context or '')}"
     return (
         wanted.entity is None
@@ -301,7 +308,7 @@ def _passes(unit: Unit, wanted: MemoryFilter, span: Span) -> bool:
         and wanted.chunk in (None, unit.chunk)
         and (wanted.tags is None or wanted.tags.passes(frozenset(unit.tags)))
         and (folded(wanted.text) or "") in told
-        and (field is None or _lies_within(_moments(unit)[field], span))
+        and (at is None or _lies_within(_moments(unit)[at], span))
     )
 
 

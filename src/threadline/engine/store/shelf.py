@@ -18,14 +18,18 @@ from typing import Any, Literal
 import apsw
 
 from threadline.database import Database
+from threadline.documents import Passage
 from threadline.engine.roles import memory_type
-from threadline.engine.store.base import Entity, Item, Prepared
+from threadline.engine.store.base import Entity, Item, Piece, Prepared
 from threadline.engine.store.writing import (
+    PASSAGE,
     add_memories,
     add_passage,
     applied,
     column,
     delete_passages,
+    next_generation,
+    passage_of,
 )
 from threadline.turns import Json
 
@@ -188,6 +192,55 @@ class Shelf:
             return bool(items)
 
         return self._database.write("engine.retag", work)
+
+    def passages(self, document: str) -> dict[int, Passage]:
+        """The passages of a document that nobody edited, by the engine's ids, in order."""
+        sql = f"""
+            SELECT passages.id, {PASSAGE} FROM passages JOIN documents ON documents.id = document
+            WHERE {KNOWN} = ? AND NOT EXISTS (SELECT 1 FROM curated WHERE replacement = documents.id)
+            ORDER BY documents.id, turn, position
+        """  # noqa: S608 - constants
+        return {row[0]: passage_of(row[1:]) for row in self._database.rows(sql, (document,))}
+
+    def remake(self, document: str, pieces: Mapping[int, Sequence[Piece]], model: str) -> int:
+        """Replace the memories of passages by these; returns how many there are.
+
+        Args:
+            pieces: those of each passage, by the engine's id; one that went away meanwhile is left out.
+        """
+
+        def work(connection: apsw.Connection) -> int:
+            there = "SELECT id FROM passages WHERE id IN (SELECT value FROM json_each(?))"
+            kept = column(connection, there, (json.dumps(list(pieces)),))
+            removed = 0
+            for passage in kept:
+                removed += column(connection, "SELECT count(*) FROM memories WHERE passage = ?", (passage,))[0]
+                connection.execute("DELETE FROM memories WHERE passage = ?", (passage,))
+                add_memories(connection, passage, pieces[passage], model)
+            next_generation(connection)
+            made = sum(len(pieces[passage]) for passage in kept)
+            note(connection, document, "reprocess", {"facts_added": made, "facts_removed": removed})
+            return made
+
+        return self._database.write("engine.remake", work)
+
+    def clear(self, kind: str) -> int:
+        """Delete all memories of a type, with the passages they were made from; returns how many there were."""
+
+        def work(connection: apsw.Connection) -> int:
+            roles = column(connection, "SELECT DISTINCT role FROM passages")
+            of_kind = (json.dumps([role for role in roles if memory_type(role) == kind]),)
+            among = "SELECT id FROM passages WHERE role IN (SELECT value FROM json_each(?))"
+            counted = f"SELECT count(*) FROM memories WHERE passage IN ({among})"  # noqa: S608 - a constant
+            memories: int = column(connection, counted, of_kind)[0]
+            delete_passages(connection, column(connection, among, of_kind))
+            fields = "json_extract(fields, '$.role') IN (SELECT value FROM json_each(?))"
+            edited = f"SELECT replacement FROM curated WHERE {fields} AND replacement IS NOT NULL"  # noqa: S608
+            drop_items(connection, column(connection, edited, of_kind))
+            connection.execute(f"DELETE FROM curated WHERE {fields}", of_kind)  # noqa: S608 - a constant
+            return memories
+
+        return self._database.write("engine.clear", work)
 
     def units(self, memories: Collection[int]) -> dict[int, Unit]:
         """Memories as their callers know them, by the engine's ids; one that went away is left out."""

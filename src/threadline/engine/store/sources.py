@@ -77,10 +77,12 @@ class Sources:
 
     Args:
         shelf: the bank's.
+        hidden: the turns of each document that are left out.
     """
 
-    def __init__(self, shelf: Shelf) -> None:
+    def __init__(self, shelf: Shelf, hidden: Mapping[str, frozenset[int]] | None = None) -> None:
         self._shelf = shelf
+        self._hidden = hidden or {}
 
     def page(
         self,
@@ -190,7 +192,8 @@ class Sources:
         """The passages of a document in order, whether or not they were edited since."""
         pieces = [_Part(*row) for row in self._rows(_PARTS, (document, document))]
         passages = itertools.groupby(pieces, key=lambda piece: (piece.item, piece.chunk, piece.position))
-        together = [list(of_passage) for _, of_passage in passages]
+        hidden = self._hidden.get(document, frozenset())
+        together = [list(of_passage) for (_, chunk, _), of_passage in passages if chunk + 1 not in hidden]
         return [replace(parts[0], text="".join(part.text for part in parts)) for parts in together]
 
     def _chunks(self, document: str) -> list[Chunk]:
