@@ -70,7 +70,7 @@ FIELDS: Mapping[str, Field] = {
     "enable_text_search": Field(True, (bool,)),
     "entities_allow_free_form": Field(True, (bool,)),
     "entity_labels": Field(None, (list, dict)),
-    "knowledge_page_default_trigger": Field(None, (dict,)),
+    "knowledge_page_default_trigger": Field(None, (dict,), "How a new knowledge page is refreshed"),
     "llm_gemini_safety_settings": Field(None, (list,)),
     "max_observations_per_scope": Field(-1, (int,)),
     "mcp_enabled_tools": Field(None, (list,), "The only tools that MCP offers for the bank; null: all"),
@@ -78,7 +78,9 @@ FIELDS: Mapping[str, Field] = {
         None, (dict,), "Rules on sensitive_data: redact takes secrets out of what is retained, block refuses it"
     ),
     "mental_model_delta_use_decision_model": Field(True, (bool,)),
-    "mental_model_min_refresh_interval_seconds": Field(0, (int,)),
+    "mental_model_min_refresh_interval_seconds": Field(
+        0, (int,), "The least time between two refreshes of a mental model that nobody asked for"
+    ),
     "mental_model_refresh_use_decision_model": Field(True, (bool,)),
     "observation_scope_limits": Field(None, (list,)),
     "observations_mission": Field(None, (str,)),
@@ -153,7 +155,7 @@ def with_strategy(config: Mapping[str, Any], strategy: str | None) -> dict[str, 
     name = strategy or config["retain_default_strategy"]
     chosen = (config["retain_strategies"] or {}).get(name)
     says = normalised(chosen) if isinstance(chosen, Mapping) else {}
-    return {**config, **{field: value for field, value in says.items() if field in FIELDS}}
+    return {**config, **{field: value for field, value in says.items() if field in FIELDS and value is not None}}
 
 
 def defense(config: Mapping[str, Any]) -> frozenset[str]:
@@ -180,7 +182,7 @@ def validate(updates: Mapping[str, Any]) -> dict[str, Any]:
     _known(wanted)
     _check_text(wanted)
     given = {name: value for name, value in wanted.items() if value is not None}
-    check_types(given)
+    _check_types(given)
     for check in _CHECKS:
         check(given)
     return wanted
@@ -200,7 +202,7 @@ def merge(overrides: Mapping[str, Any], updates: Mapping[str, Any]) -> dict[str,
     return merged
 
 
-def check_types(values: Mapping[str, Any]) -> None:
+def _check_types(values: Mapping[str, Any]) -> None:
     """Look at the types of values.
 
     Raises:
@@ -213,7 +215,7 @@ def check_types(values: Mapping[str, Any]) -> None:
             raise RequestError(f"{name} must be {wanted}, got {type(value).__name__}")
 
 
-def check_sizes(values: Mapping[str, Any]) -> None:
+def _check_sizes(values: Mapping[str, Any]) -> None:
     """Look at the sizes among values.
 
     Raises:
@@ -224,7 +226,7 @@ def check_sizes(values: Mapping[str, Any]) -> None:
             raise RequestError(f"{name} must be >= 1, got {values[name]!r}")
 
 
-def check_scopes(values: Mapping[str, Any]) -> None:
+def _check_scopes(values: Mapping[str, Any]) -> None:
     """Look at the default scopes of observations.
 
     Raises:
@@ -293,13 +295,18 @@ def _check_strategies(values: Mapping[str, Any]) -> None:
             raise RequestError(f"Invalid retain strategy {name!r}: must be an object")
         says = {field: value for field, value in normalised(strategy).items() if value is not None}
         try:
-            for check in (check_types, check_sizes, check_scopes):
+            for check in (_check_types, _check_sizes, _check_scopes, _check_defense):
                 check(says)
         except RequestError as error:
             raise RequestError(f"Invalid retain strategy {name!r}: {error}") from error
 
 
 def _check_defense(values: Mapping[str, Any]) -> None:
+    """Look at the rules about secrets.
+
+    Raises:
+        RequestError: they are none.
+    """
     policy = values.get("memory_defense", {})
     rules = policy.get("rules") or []
     if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
@@ -317,8 +324,8 @@ def _bad_policy(why: str) -> RequestError:
 
 
 _CHECKS: tuple[Callable[[Mapping[str, Any]], None], ...] = (
-    check_sizes,
-    check_scopes,
+    _check_sizes,
+    _check_scopes,
     _check_traits,
     _check_budgets,
     _check_strategies,
