@@ -9,7 +9,9 @@ from typing import Any
 import click
 
 from threadline.cli.archives import export
+from threadline.cli.backups import backup, restore
 from threadline.cli.demonstration import demo
+from threadline.cli.doctor import doctor
 from threadline.cli.explaining import explain
 from threadline.cli.forgetting import forget
 from threadline.cli.hermes import hermes
@@ -83,7 +85,7 @@ def app() -> None:
 
 for each in (
     *(import_, recall, explain, reflect, retain, sessions, show, status, outbox, forget, export, rebuild),
-    *(serve, keys),
+    *(serve, keys, backup, restore, doctor),
     *(hermes, demo),
 ):
     app.add_command(each)

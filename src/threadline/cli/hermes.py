@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from threadline.cli.checks import exit_code, tell
 from threadline.cli.options import NothingYet, Options, command, group
 from threadline.cli.output import PROGRAM, advice, count, fields, say, say_json
 from threadline.cli.upkeep import Found, look, plain, show_bank
@@ -261,18 +262,11 @@ def doctor(ctx: click.Context, hermes_home: str | None, probing: bool) -> None:
     is not delivered, and whether every conversation is in memory: a line each, and another with what to do about what
     is wrong. The exit code is 1 if anything is.
     """
-    from threadline.hosts.hermes.doctor import examine, exit_code
+    from threadline.hosts.hermes.doctor import examine
 
     options = _options(ctx, hermes_home)
     checks = examine(options, probing=probing)
-    if options.json:
-        say_json({"hermes_home": options.places.hermes, "checks": checks})
-    else:
-        for check in checks:
-            mark = {True: "ok", False: "WRONG", None: "-"}[check.ok]
-            say(f"{mark:<5}  {check.name:<10}  {advice(' '.join(check.told.split()))}")
-            if check.ok is False and check.advice:
-                say(f"{'':<5}  {'':<10}  {advice(check.advice)}")
+    tell(checks, options.json, hermes_home=options.places.hermes)
     ctx.exit(exit_code(checks))
 
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 
 from threadline.backends.plugins import open_backend
 from threadline.backends.probe import probe
-from threadline.cli.output import age, count
-from threadline.database import os_error
+from threadline.cli.checks import Check, check_deliveries, check_folder
+from threadline.cli.output import count
 from threadline.errors import ThreadlineError
 from threadline.hosts.hermes.commands import HermesOptions, agent_of
 from threadline.hosts.hermes.install import NAME, look
@@ -20,28 +16,11 @@ from threadline.hosts.hermes.lineage import why_not_talk
 from threadline.hosts.hermes.places import try_import
 from threadline.hosts.hermes.statedb import HostSession, StateDb
 from threadline.hosts.hermes.templates import choose_bank
-from threadline.journal.figures import BankStatus, bank_status
+from threadline.journal.figures import bank_status
 from threadline.journal.journal import Journal
 
 #: How long the backend may take to write a note and find it again, in seconds.
 _PROBE_SECONDS = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was looked at.
-
-    Attributes:
-        name: in a word.
-        ok: whether it is right; None: it could not be looked at, for a reason that is told before.
-        told: what was found.
-        advice: what to do, where it is not right.
-    """
-
-    name: str
-    ok: bool | None
-    told: str
-    advice: str = ""
 
 
 def examine(options: HermesOptions, *, probing: bool = True) -> list[Check]:
@@ -99,20 +78,10 @@ def _settings(options: HermesOptions) -> Check:
 
 
 def _folder(options: HermesOptions) -> Check:
-    """Whether the data directory can be written, and by its owner alone."""
     folder = options.settings().home
     if not folder.exists():
         return Check("folder", False, f"{folder} is not there", "Run: threadline hermes install")
-    try:
-        with tempfile.TemporaryFile(dir=folder) as file:
-            file.write(b"\0" * 65536)
-            file.flush()
-        mode = stat.S_IMODE(folder.stat().st_mode)
-    except OSError as error:
-        return Check("folder", False, str(os_error(error, folder)), "Until then nothing can be remembered.")
-    if os.name == "posix" and mode & 0o077:
-        return Check("folder", False, f"{folder} is open to others (mode {mode:o})", f"Run: chmod 700 {folder}")
-    return Check("folder", True, f"{folder} can be written, by its owner alone")
+    return check_folder(folder)
 
 
 def _backend(options: HermesOptions, probing: bool) -> Check:
@@ -160,28 +129,11 @@ def _journal(options: HermesOptions) -> Iterator[Check]:
         ):
             banks = [journal.bank(name) for name in journal.banks()]
             for bank in banks:
-                yield _deliveries(bank_status(journal, bank, None, backend))
+                yield check_deliveries(bank_status(journal, bank, None, backend))
             known = {bank.name: {session.id for session in journal.sessions(bank)} for bank in banks}
         yield _reconciled(options, known)
     except ThreadlineError as error:
         yield Check("deliveries", False, str(error), "Mend what it says.")
-
-
-def _deliveries(status: BankStatus) -> Check:
-    told = [f"bank {status.bank}: {count(status.delivered, 'delivery', 'deliveries')} done"]
-    if status.waiting:
-        told.append(f"{status.waiting:,} waiting")
-    if status.undelivered and status.oldest_undelivered is not None:
-        told.append(
-            f"{count(status.undelivered, 'turn')} not there yet, the oldest for {age(status.oldest_undelivered)}"
-        )
-    if status.dead_letters:
-        told.append(f"{status.dead_letters:,} refused for good")
-    if status.last_error is not None:
-        told.append(f"last error: {status.last_error}")
-    wrong = bool(status.dead_letters or status.last_error)
-    advice = "`threadline outbox` lists them; `threadline outbox retry` tries them again." if wrong else ""
-    return Check("deliveries", not wrong, ", ".join(told), advice)
 
 
 def _reconciled(options: HermesOptions, known: dict[str, set[str]]) -> Check:
@@ -211,8 +163,3 @@ def _is_missing(options: HermesOptions, host: HostSession, known: dict[str, set[
     if host.id in known.get(bank, ()):
         return False
     return any(row.role == "user" and not row.undone for row in log.rows(host.id) or ())
-
-
-def exit_code(checks: list[Check]) -> int:
-    """0 where nothing is wrong."""
-    return int(any(check.ok is False for check in checks))
