@@ -265,6 +265,7 @@ def test_dry_run(client: TestClient, house: House) -> None:
     assert told["current_content"] == before["content"]
     assert "Lima" in told["preview_content"]
     assert told["diff"].startswith("--- current\n+++ preview\n")
+    assert told["window"]["watermark"].endswith("Z")  # as Hindsight has it, here and nowhere else
     assert told["window"]["watermark"] > before["last_memory_seen_at"]
     assert len(told["warnings"]) == 2
     assert told.keys() == {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -175,9 +176,9 @@ class MentalModelRefreshScope(WireShape):
 class MentalModelRefreshWindow(WireShape):
     """The time that a refresh reads memories of."""
 
-    created_after: str | None = None
-    created_before: str
-    watermark: str | None = None
+    created_after: datetime | None = None
+    created_before: datetime
+    watermark: datetime | None = None
 
 
 class MentalModelFactCounts(WireShape):
@@ -206,7 +207,7 @@ class MentalModelRetraction(WireShape):
 class MentalModelRefreshTrace(WireShape):
     """How a refresh came to its result. There are no calls in it: no language model was asked."""
 
-    recorded_at: str | None = None
+    recorded_at: datetime | None = None
     effective_mode: Mode
     mode_fallback_reason: Fallback | None = None
     outcome: Outcome
