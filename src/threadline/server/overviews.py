@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from threadline.backends.embedded import bank_folder
 from threadline.engine.store.overview import Overview, overview
+from threadline.errors import StorageError
 from threadline.server.house import Room
 from threadline.server.store.aliases import Alias
+
+_LOG = logging.getLogger("threadline.server")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,15 @@ def holds(room: Room) -> Overview:
     return found or Overview()
 
 
+def _glance(room: Room) -> Overview:
+    """What a bank holds; nothing where its file cannot be read: one such bank must not hide the others."""
+    try:
+        return holds(room)
+    except StorageError as error:
+        _LOG.warning("A bank is listed as if it were empty: %s", error)
+        return Overview()
+
+
 def search(
     rooms: Iterable[Room], aliases: dict[str, list[Alias]], wanted: str | None
 ) -> list[tuple[Room, tuple[str, ...]]]:
@@ -75,6 +88,6 @@ def listed(
     found: Sequence[tuple[Room, tuple[str, ...]]], aliases: dict[str, list[Alias]], limit: int, offset: int
 ) -> list[Listed]:
     """A page of banks, the last written first."""
-    everything = [Listed(room, holds(room), tuple(aliases.get(room.uid, ())), matched) for room, matched in found]
+    everything = [Listed(room, _glance(room), tuple(aliases.get(room.uid, ())), matched) for room, matched in found]
     everything.sort(key=lambda each: (each.at, each.room.id), reverse=True)
     return everything[offset : offset + limit]

@@ -244,6 +244,16 @@ def test_count_a_bank_of_an_older_version(client: TestClient, house: House) -> N
     assert (stats["total_nodes"], stats["total_documents"]) == (1, 1)
 
 
+def test_list_the_others_where_a_bank_is_damaged(client: TestClient, house: House) -> None:
+    _retain(client, "whole", "The door is green.")
+    client.put(f"{BANKS}/damaged", json={})
+    file = house.settings.home / "banks" / bank_folder("damaged") / "memory.db"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"no database" * 100)
+    listed = client.get(BANKS).json()["banks"]
+    assert {each["bank_id"]: each["fact_count"] for each in listed} == {"whole": 1, "damaged": 0}
+
+
 def test_delete_a_bank_with_everything(client: TestClient) -> None:
     _retain(client, "probe", "The door is green.")
     client.patch(f"{BANKS}/probe/config", json={"updates": {"retain_mission": "x"}})
