@@ -21,6 +21,7 @@ from threadline.journal.journal import Journal
 from threadline.journal.owner import Claim
 from threadline.memory import Memory
 from threadline.proof import Proof
+from threadline.server.addresses import Allowed
 from threadline.server.store import aliases, banks, open_store
 from threadline.server.store.banks import BankRow
 from threadline.session.checks import check_bank, check_id
@@ -40,23 +41,35 @@ class House:
         settings: those of the data directory.
         embedder: opens what finds by meaning, for each tenant; not given: what the settings name. A model is in memory
             once, however many use it.
+        allowed: where webhooks may be although that is not public.
 
     Raises:
         StorageBusyError: another server runs on this data directory.
         StorageError: the data directory cannot be used.
     """
 
-    def __init__(self, settings: Settings, *, embedder: Callable[[], Embedder | None] | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        embedder: Callable[[], Embedder | None] | None = None,
+        allowed: Allowed = Allowed(),  # noqa: B008 - nothing changes it
+    ) -> None:
         self.settings = settings
+        self.allowed = allowed
         self.open_embedder = embedder or (lambda: open_embedder(settings.embedder, settings.embedder_options))
         self._claim = Claim(settings.home / "server.lock", "Another server runs on this data directory; stop it first.")
         self._lock = threading.Lock()
         self._tenants: dict[str, Tenant] = {}
         self._closed = False
+        from threadline.server.store.webhooks import DELIVERY
+        from threadline.server.webhooks import deliverer
         from threadline.server.workers import Workers
 
         self.workers = Workers(self)
+        self.postmen = Workers(self, {DELIVERY: deliverer(allowed)}, threads=4, name="webhooks")
         self.workers.start()
+        self.postmen.start()
 
     def tenant(self, name: str = DEFAULT) -> Tenant:
         """A tenant, opened when it is first asked for.
@@ -86,6 +99,7 @@ class House:
     def close(self, seconds: float | None = None) -> None:
         """Deliver what can be delivered in time, and let go of everything. Calling it twice is no error."""
         self.workers.stop(seconds)
+        self.postmen.stop(seconds)
         with self._lock:
             self._closed = True
             tenants = list(self._tenants.values())
@@ -173,6 +187,16 @@ class Tenant:
         """
         banks.remove(self.database, room.uid)
         self.house.workers.leave(self, room.uid)
+        return self._empty(room, seconds)
+
+    def clear(self, room: Room) -> None:
+        """Delete everything that a bank has, its sessions too; the bank itself stays, with what is set for it."""
+        if (self.home / "journal.db").exists():
+            self._empty(room, seconds=30.0)
+        else:
+            self.backend.forget_bank(room.id)
+
+    def _empty(self, room: Room, seconds: float) -> Proof:
         with self._lock:
             memory = self._memories.pop(room.id, None) or self._open_memory(room.id)
         proof = memory.forget(everything=True, seconds=seconds)

@@ -85,11 +85,6 @@ def recall(room: Room, asked: Asked) -> list[Found]:
     return found
 
 
-def chunk_id(bank: str, document: str, chunk: int) -> str:
-    """What a chunk is called on the wire."""
-    return f"{bank}_{document}_{chunk}"
-
-
 def _scores(hit: Hit, floors: Floors) -> Scores | None:
     by_channel: Mapping[str, float] = {reason.channel: reason.score for reason in hit.why}
     final = 1 / (1 + math.exp(-max(-50.0, min(50.0, hit.score))))

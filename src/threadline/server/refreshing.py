@@ -19,8 +19,8 @@ from threadline.documents import Budget, MemoryType, Query
 from threadline.engine.store.shelf import Unit, Written
 from threadline.errors import ClosedError, NeedsModelError, StorageError, ThreadlineError, UnknownItemError
 from threadline.server import operations
+from threadline.server.chunks import chunk_id
 from threadline.server.house import Room
-from threadline.server.recalling import chunk_id
 from threadline.server.reflecting import Reflected, reflect
 from threadline.server.store import mental_models
 from threadline.server.store.mental_models import MentalModel
@@ -34,6 +34,9 @@ KIND = "refresh_mental_model"
 Outcome = Literal["content_written", "content_unchanged", "content_preserved_no_new_facts"]
 
 _LOG = logging.getLogger("threadline.server")
+
+#: The longest that a refresh is put off, in seconds: a year.
+_LONGEST_REST = 31_536_000
 
 _OBSERVATION = "observation"
 _NO_DELTA = "A delta refresh needs a language model; without one the quotes were chosen anew."
@@ -322,7 +325,7 @@ def _rest(room: Room, model: MentalModel) -> float:
     if not least or model.refreshed_query is None:
         return 0.0
     since = datetime.now(UTC) - datetime.fromisoformat(model.last_refreshed_at)
-    return max(0.0, float(least) - since.total_seconds())
+    return max(0.0, min(least, _LONGEST_REST) - since.total_seconds())
 
 
 def _store(room: Room, done: Run) -> None:

@@ -100,6 +100,10 @@ class Item:
     entities: tuple[Entity, ...] = ()
     extra: Mapping[str, Json] = field(default_factory=dict)
 
+    def text(self) -> str:
+        """What was handed in."""
+        return "".join(text for chunk in self.chunks for text in chunk)
+
     def passages(self) -> list[Passage]:
         """The slices as passages: the turn is the number of the chunk from 1, the position that of the slice."""
         return [

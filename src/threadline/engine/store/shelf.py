@@ -193,6 +193,11 @@ class Shelf:
 
         return self._database.write("engine.retag", work)
 
+    def of_journal(self, document: str) -> bool:
+        """Whether a journal delivered a document: a session or a note."""
+        sql = "SELECT 1 FROM documents WHERE name = ? AND source IS NULL"
+        return self._database.row(sql, (document,)) is not None
+
     def passages(self, document: str) -> dict[int, Passage]:
         """The passages of a document that nobody edited, by the engine's ids, in order."""
         sql = f"""

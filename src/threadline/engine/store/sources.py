@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from threadline.documents import MemoryType
+from threadline.engine.store.base import Entity, Item
 from threadline.engine.store.filters import Condition, both, contains, tagged, within
 from threadline.engine.store.pages import Page, Span, by_type, folded, rows
 from threadline.engine.store.shelf import KNOWN, Shelf
@@ -155,6 +156,11 @@ class Sources:
         items = itertools.groupby(parts, key=lambda part: part.item)
         return "\n".join(_joined(list(of_item)) for _, of_item in items)
 
+    def items(self, document: str) -> list[Item]:
+        """The items of a document as they were handed in, each chunk in one slice."""
+        parts = itertools.groupby(self._parts(document), key=lambda part: part.item)
+        return [self._item(document, number, list(of_item)) for number, of_item in parts]
+
     def chunks(self, document: str, span: Span) -> Page[Chunk] | None:
         """The chunks of a document, in order; None where there is no such document."""
         found = self._chunks(document)
@@ -178,6 +184,25 @@ class Sources:
 
     def _rows(self, sql: str, bound: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         return rows(self._shelf.database, sql, bound)
+
+    def _item(self, document: str, number: int, parts: Sequence[_Part]) -> Item:
+        row = self._rows("SELECT stored_at, metadata, context, extra FROM documents WHERE id = ?", (number,))[0]
+        stored_at, metadata, context, extra = row
+        first = next(iter(self._rows(_FIRST, (number,))))
+        tags = self._rows("SELECT tag FROM tags WHERE document = ? ORDER BY tag", (number,))
+        chunks = itertools.groupby(parts, key=lambda part: part.chunk)
+        return Item(
+            source=document,
+            chunks=tuple((_joined(list(of_chunk)),) for _, of_chunk in chunks),
+            occurred_at=datetime.fromisoformat(first[1]),
+            stored_at=datetime.fromisoformat(stored_at),
+            role=first[0],
+            tags=tuple(tag for (tag,) in tags),
+            metadata=json.loads(metadata),
+            context=context,
+            entities=tuple(Entity(*each) for each in self._rows(_ENTITIES, (number,))),
+            extra=json.loads(extra),
+        )
 
     def _items(self, document: str) -> list[tuple[Any, ...]]:
         """When each item was stored and changed, its metadata and extra, and whether it only says an edited memory."""
@@ -247,6 +272,22 @@ _PARTS = f"""
             coalesce(json_extract(fields, '$.speaker'), json_extract(fields, '$.role')), source IS NULL
         FROM curated JOIN documents ON documents.id = document WHERE {KNOWN} = ?
     ) ORDER BY item, chunk, position, unit
+"""
+
+
+#: Who said an item, and when, also where all of it was edited since.
+_FIRST = """
+    SELECT role, occurred_at FROM passages WHERE document = ?1
+    UNION ALL
+    SELECT json_extract(fields, '$.role'), json_extract(fields, '$.occurred_at') FROM curated WHERE document = ?1
+    LIMIT 1
+"""
+
+#: What an item is about, also where all of it was edited since.
+_ENTITIES = """
+    SELECT name, kind FROM mentions JOIN entities ON entities.id = entity WHERE document = ?1
+    UNION SELECT value, kind FROM curated, json_each(fields, '$.entities') LEFT JOIN entities ON name = value
+    WHERE document = ?1
 """
 
 

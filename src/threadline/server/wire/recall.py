@@ -11,8 +11,9 @@ from fastapi import APIRouter, Response
 from threadline.documents import MemoryType, Query
 from threadline.engine.models.wordpiece import count_tokens
 from threadline.server.access import ReadRoom
+from threadline.server.chunks import chunk_id
 from threadline.server.house import Room
-from threadline.server.recalling import MOST, Asked, Floors, Found, chunk_id, recall
+from threadline.server.recalling import MOST, Asked, Floors, Found, recall
 from threadline.server.wire.base import WireRoute, json_response, partly
 from threadline.server.wire.shapes.filters import tag_filter
 from threadline.server.wire.shapes.recall import (

@@ -1,0 +1,117 @@
+"""What a server shows of a bank's documents and memories, and what it does to them: edit, make again, delete."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from threadline.engine.store.listing import Listing
+from threadline.engine.store.sources import Document, Sources
+from threadline.errors import RequestError, UnknownItemError
+from threadline.server import operations
+from threadline.server.house import Room
+from threadline.server.operations import Operation, Submitted
+from threadline.server.retaining import Retaining
+
+#: The operation that makes the memories of a session or a note again.
+REMAKE = "reprocess"
+
+
+def listing(room: Room) -> Listing:
+    """The memories, tags and entities of a bank, page by page."""
+    return Listing(room.shelf)
+
+
+def sources(room: Room) -> Sources:
+    """The documents of a bank, without what its sessions took back."""
+    return Sources(room.shelf, room.tenant.scope(room).hidden)
+
+
+def find_document(room: Room, document: str) -> Document:
+    """A document.
+
+    Raises:
+        UnknownItemError: there is no such document.
+    """
+    found = sources(room).get(document)
+    if found is None:
+        raise UnknownItemError("Document not found")
+    return found
+
+
+def delete_document(room: Room, document: str) -> int:
+    """Delete a document with everything that was made of it, a session or a note in the journal too.
+
+    Returns:
+        How many memories it had.
+
+    Raises:
+        UnknownItemError: there is no such document.
+    """
+    memories = sum(find_document(room, document).memories.values())
+    of_journal = _is_of_journal(room, document)
+    room.shelf.delete(document)
+    operations.forget_document(room, document)
+    if of_journal:
+        with room.tenant.memory(room) as memory:
+            memory.forget(document=document)
+        room.engine.forget(document)  # also where the journal was replaced and does not know it
+    return memories
+
+
+def clear(room: Room, kind: str | None) -> int:
+    """Delete all memories of a bank, or those of a type; returns how many there were. The bank itself stays.
+
+    Args:
+        kind: `world`, `experience` or `observation`; None: all, with their documents and sessions.
+    """
+    if kind is not None:
+        return room.shelf.clear(kind)
+    memories = sum(listing(room).counts().memories.values())
+    room.tenant.clear(room)
+    return memories
+
+
+def reprocess(room: Room, document: str) -> Submitted:
+    """Have the memories of a document made again from its text, as it was handed in; edits of them go.
+
+    Raises:
+        UnknownItemError: there is no such document.
+    """
+    find_document(room, document)
+    if _is_of_journal(room, document):
+        return operations.submit(room, REMAKE, {"document": document}, metadata={"document_id": document})
+    items = [
+        Retaining(
+            text=text,
+            document=document,
+            occurred_at=item.occurred_at,
+            timeless=bool(item.extra.get("timeless")),
+            context=item.context,
+            metadata=item.metadata,
+            tags=item.tags,
+            entities=item.entities,
+            mode="append" if number else "replace",
+            role=item.role,
+            params=_params(item.extra.get("params")),
+        )
+        for number, (item, text) in enumerate((each, each.text()) for each in sources(room).items(document))
+    ]
+    if not any(item.text.strip() for item in items):
+        raise RequestError("The document has no text that memories could be made of.", status=409)
+    return operations.submit(room, operations.BATCH, {"items": [item.as_json() for item in items]})
+
+
+def _params(value: Any) -> dict[str, Any]:
+    return dict(value) if isinstance(value, dict) else {}
+
+
+def _is_of_journal(room: Room, document: str) -> bool:
+    return room.shelf.of_journal(document)
+
+
+def _remake(room: Room, operation: Operation) -> dict[str, Any]:
+    document = str((operation.payload or {})["document"])
+    return {"document_id": document, "unit_ids_count": room.engine.remake(document)}
+
+
+operations.KINDS[REMAKE] = _remake
