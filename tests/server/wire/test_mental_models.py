@@ -395,3 +395,26 @@ def test_what_is_gone_is_quoted_by_nothing(client: TestClient, house: House) -> 
     assert "Oslo" not in str(kept)
     assert "Lima" not in str(kept)
     assert get(client, other)["reflect_response"]["outcome"] == "content_preserved_no_new_facts"
+
+
+def test_broken_unicode_is_replaced(client: TestClient, house: House) -> None:
+    broken = "x\\ud800\\u0000y"
+    trigger = f'{{"exclude_mental_model_ids": ["\\ud800"], "tag_groups": [{{"not": {{"tags": ["{broken}"]}}}}]}}'
+    answer = client.post(
+        MODELS,
+        content=f'{{"name": "{broken}", "source_query": "Where does Alice live? {broken}", "trigger": {trigger}}}',
+        headers={"content-type": "application/json"},
+    )
+    assert answer.status_code == 200, answer.text
+    settle(house)
+    model = get(client, answer.json()["mental_model_id"])
+    assert model["name"] == "x\ufffd\ufffdy"
+    assert model["trigger"]["exclude_mental_model_ids"] == ["\ufffd"]
+    assert "Oslo" in model["content"]
+
+
+def test_a_refresh_put_off_for_ever(client: TestClient, house: House) -> None:
+    model = create(client, trigger={"refresh_after_consolidation": True, "min_refresh_interval_seconds": 10**30})
+    settle(house)
+    retain(client, "Alice lives in Lima now.")
+    assert get(client, model)["is_stale"] is True

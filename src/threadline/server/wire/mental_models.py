@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
@@ -29,7 +30,7 @@ from threadline.server.wire.shapes.mental_models import (
     RefreshMentalModelRequest,
     UpdateMentalModelRequest,
 )
-from threadline.session.checks import check_id
+from threadline.session.checks import check_id, clean_text
 
 router = APIRouter(route_class=WireRoute, prefix="/v1/default/banks/{bank_id}/mental-models", tags=["Mental Models"])
 
@@ -207,7 +208,7 @@ def stated(trigger: MentalModelTrigger | None) -> dict[str, Any]:
     if trigger.tag_groups is not None:
         filters = [tag_filter(None, "any", [group]) for group in trigger.tag_groups]
         says["tag_groups"] = [each.as_group() for each in filters if each is not None]
-    return says
+    return dict(json.loads(clean_text(json.dumps(says, ensure_ascii=False))))
 
 
 def merged(base: Mapping[str, Any], trigger: MentalModelTrigger | None) -> dict[str, Any]:

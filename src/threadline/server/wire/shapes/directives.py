@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from threadline.server.wire.base import WireBody, WireShape
+from threadline.server.wire.shapes.texts import Text
 
 #: What a priority may be: what the store can hold.
 Priority = Annotated[int, Field(ge=-(2**63), lt=2**63)]
@@ -15,8 +16,8 @@ Priority = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 class CreateDirectiveRequest(WireBody):
     """A new directive."""
 
-    name: str = Field(description="Human-readable name for the directive")
-    content: str = Field(description="The rule, for whoever composes an answer")
+    name: Text = Field(description="Human-readable name for the directive")
+    content: Text = Field(description="The rule, for whoever composes an answer")
     priority: Priority = Field(default=0, description="Higher priority directives come first")
     is_active: bool = Field(default=True, description="Whether this directive is active")
     tags: list[str] = Field(default=[], description="The scope it holds in; empty: everywhere")
@@ -25,8 +26,8 @@ class CreateDirectiveRequest(WireBody):
 class UpdateDirectiveRequest(WireBody):
     """What is to change of a directive; null: as it is."""
 
-    name: str | None = None
-    content: str | None = None
+    name: Text | None = None
+    content: Text | None = None
     priority: Priority | None = None
     is_active: bool | None = None
     tags: list[str] | None = None

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from threadline.server.wire.base import WireBody, WireShape
 from threadline.server.wire.shapes.mental_models import MentalModelTrigger
+from threadline.server.wire.shapes.texts import Text
 
 #: How long a page may be.
 PageTokens = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -16,16 +17,16 @@ PageTokens = Annotated[int, Field(ge=1, le=1_000_000)]
 class CreateFolderRequest(WireBody):
     """A new folder."""
 
-    name: str
-    parent_id: str | None = None
+    name: Text
+    parent_id: Text | None = None
 
 
 class CreatePageRequest(WireBody):
     """A new page, and the mental model that holds its content."""
 
-    name: str
-    source_query: str
-    parent_id: str | None = None
+    name: Text
+    source_query: Text
+    parent_id: Text | None = None
     tags: list[str] | None = Field(
         default=None,
         description=(
@@ -39,9 +40,9 @@ class CreatePageRequest(WireBody):
 class UpdateNodeRequest(WireBody):
     """What is to change of a node. `parent_id` counts where it is given at all: null moves the node to the root."""
 
-    name: str | None = None
-    parent_id: str | None = None
-    source_query: str | None = None
+    name: Text | None = None
+    parent_id: Text | None = None
+    source_query: Text | None = None
     tags: list[str] | None = Field(default=None, description="Replaces the page's tags; [] clears them.")
     max_tokens: PageTokens | None = None
     trigger: MentalModelTrigger | None = Field(

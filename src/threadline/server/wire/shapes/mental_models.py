@@ -12,6 +12,7 @@ from threadline.server.wire.base import WireBody, WireShape
 from threadline.server.wire.shapes.filters import TagGroup, TagGroupAnd, TagGroupLeaf, TagGroupOr, TagsMatch
 from threadline.server.wire.shapes.retain import TokenUsage
 from threadline.server.wire.shapes.schemas import ResponseSchema
+from threadline.server.wire.shapes.texts import Text
 
 FactType = Literal["world", "experience", "observation"]
 Mode = Literal["full", "delta"]
@@ -95,8 +96,8 @@ class CreateMentalModelRequest(WireBody):
     """A new mental model."""
 
     id: str | None = Field(default=None, description="Optional custom ID (alphanumeric lowercase with hyphens)")
-    name: str = Field(description="Human-readable name for the mental model")
-    source_query: str = Field(description="The question whose answer is its content")
+    name: Text = Field(description="Human-readable name for the mental model")
+    source_query: Text = Field(description="The question whose answer is its content")
     tags: list[str] = Field(default=[], description="Tags for scoped visibility")
     max_tokens: Tokens = 2048
     trigger: MentalModelTrigger = Field(default_factory=MentalModelTrigger)
@@ -112,8 +113,8 @@ class CreateMentalModelResponse(WireShape):
 class UpdateMentalModelRequest(WireBody):
     """What is to change of a mental model; null: as it is. Of the trigger only the fields given are changed."""
 
-    name: str | None = None
-    source_query: str | None = None
+    name: Text | None = None
+    source_query: Text | None = None
     max_tokens: Tokens | None = None
     tags: list[str] | None = None
     trigger: MentalModelTrigger | None = None

@@ -11,6 +11,7 @@ from threadline.server.wire.shapes.filters import TagGroup, TagsMatch
 from threadline.server.wire.shapes.recall import ChunkAttachment
 from threadline.server.wire.shapes.retain import TokenUsage
 from threadline.server.wire.shapes.schemas import ResponseSchema
+from threadline.server.wire.shapes.texts import Text
 
 FactType = Literal["world", "experience", "observation"]
 
@@ -35,9 +36,9 @@ class ReflectIncludeOptions(WireShape):
 class ReflectRequest(WireBody):
     """A question to be answered."""
 
-    query: str
+    query: Text
     budget: Literal["low", "mid", "high"] = "low"
-    context: str | None = Field(default=None, description="Deprecated: appended to the query", deprecated=True)
+    context: Text | None = Field(default=None, description="Deprecated: appended to the query", deprecated=True)
     max_tokens: int = Field(default=4096, description="Maximum tokens for the response")
     include: ReflectIncludeOptions = Field(default_factory=ReflectIncludeOptions)
     response_schema: ResponseSchema | None = Field(default=None, description="Needs a language model")
