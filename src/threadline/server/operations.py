@@ -115,6 +115,11 @@ def parse_id(operation_id: str) -> str:
         raise RequestError(f"Invalid operation_id format: {operation_id}") from error
 
 
+def operation_key(operation_id: str) -> str:
+    """The idempotency key of what an operation stores."""
+    return f"operation:{operation_id}"
+
+
 def cancel(room: Room, operation_id: str) -> None:
     """Cancel an operation. One that is carried out just now may still end what it is at.
 
@@ -198,7 +203,7 @@ BATCH = "batch_retain"
 def _retain(room: Room, operation: Operation) -> Mapping[str, Any]:
     payload = operation.payload or {}
     items = [Retaining.from_json(item) for item in payload["items"]]
-    retained = retaining.retain(room, items, key=f"operation:{operation.id}")
+    retained = retaining.retain(room, items, key=operation_key(operation.id))
     return {
         "unit_ids_count": retained.units,
         "extraction_errors_count": 0,

@@ -121,10 +121,11 @@ def retain(room: Room, items: Sequence[Retaining], *, key: str | None = None) ->
     replaced = {item.source for item, mode in ready if mode == "replace"}
     stored = [item for item, _ in ready]
     applied = room.engine.put(stored, key or f"retain:{secrets.token_hex(16)}", replaced=replaced)
+    from threadline.server import refreshing, webhooks  # they submit operations, and these retain
+
+    webhooks.emit_retained(room, items, key)
     if applied:
         metrics.RETAINED.inc(len(items))
-        from threadline.server import refreshing  # it submits operations, and they retain
-
         refreshing.after_write(room)
     return Retained(documents, sum(len(chunk) for item in stored for chunk in item.chunks), applied)
 

@@ -19,6 +19,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from threadline.errors import SettingsError, StorageError
+from threadline.server.addresses import Allowed
 from threadline.server.app import create_app
 from threadline.server.connections import connections
 from threadline.server.guard import Guard
@@ -52,7 +53,7 @@ def serve(settings: Settings, server: ServerSettings, announce: Callable[[str], 
         token = ServerToken.load(server.token_file, os.environ.get("THREADLINE_TOKEN"))
         check_door(server, keys, token)
         listener = stack.enter_context(contextlib.closing(bind(server)))
-        house = House(settings)
+        house = House(settings, allowed=Allowed.parse(server.webhook_allowed_hosts))
         stop = Stop()
         stack.callback(_close, house, keys, stop)
         house.tenant()

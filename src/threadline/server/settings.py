@@ -50,6 +50,8 @@ class ServerSettings:
         stop_seconds: how long a stop waits for requests under way.
         log_requests: whether each request is logged, without its content.
         metrics: whether there is `/metrics`.
+        webhook_allowed_hosts: hosts, addresses and networks that webhooks may be sent to although they are not public,
+            such as `10.0.0.0/8`.
     """
 
     host: str = "127.0.0.1"
@@ -67,6 +69,7 @@ class ServerSettings:
     stop_seconds: float = 10.0
     log_requests: bool = True
     metrics: bool = True
+    webhook_allowed_hosts: tuple[str, ...] = ()
 
     @classmethod
     def load(cls, home: Path, environ: Mapping[str, str] | None = None, **given: Any) -> ServerSettings:
@@ -145,4 +148,5 @@ _PARSERS: Mapping[str, Parser] = {
     "stop_seconds": as_amount,
     "log_requests": as_switch,
     "metrics": as_switch,
+    "webhook_allowed_hosts": _list,
 }

@@ -225,7 +225,8 @@ class Workers:
         now = datetime.now(UTC)
         for tenant in list(self._tenants.values()):
             for head in store.heads(tenant.database):
-                if head.kind not in self._kinds or (tenant.name, head.bank, head.queue) in self._running:
+                known = (tenant.name, head.kind) in self._adopted
+                if not known or (tenant.name, head.bank, head.queue) in self._running:
                     continue
                 left = (datetime.fromisoformat(head.due_at) - now).total_seconds()
                 if left > 0:

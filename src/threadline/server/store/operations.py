@@ -135,8 +135,8 @@ def insert(
             "digest": new.digest,
             "single": new.single,
             "metadata": json.dumps(new.metadata, ensure_ascii=False),
-            "due": (now + timedelta(seconds=new.rest)).isoformat(),
-            "now": now.isoformat(),
+            "due": _iso(now + timedelta(seconds=new.rest)),
+            "now": _iso(now),
         },
     )
     return connection.last_insert_rowid()
@@ -155,13 +155,18 @@ def named(connection: apsw.Connection, bank: str, operation_id: str) -> Operatio
 
 def get(database: Database, bank: str, operation_id: str) -> Operation | None:
     """The operation with this id."""
-    return _one(database, "bank = ? AND id = ?", (bank, operation_id))
+    return next(iter(some(database, "bank = ? AND id = ?", (bank, operation_id))), None)
+
+
+def some(database: Database, where: str, bindings: Sequence[Any]) -> list[Operation]:
+    """The operations for which a condition of the store's own modules holds."""
+    rows = database.rows(f"SELECT {_COLUMNS} FROM operations WHERE {where}", tuple(bindings))  # noqa: S608
+    return [_operation(row) for row in rows]
 
 
 def children(database: Database, operation: Operation) -> list[Operation]:
     """The parts of an operation, in order."""
-    rows = database.rows(f"SELECT {_COLUMNS} FROM operations WHERE parent = ? ORDER BY seq", (operation.seq,))  # noqa: S608
-    return [_operation(row) for row in rows]
+    return some(database, "parent = ? ORDER BY seq", (operation.seq,))
 
 
 def listed(
@@ -286,7 +291,7 @@ def rest(
                 queue = ?, metadata = json_patch(metadata, ?)
             WHERE seq = ? AND state = 'processing'
             """,
-            (error, _now(), due.isoformat(), queue, json.dumps(result or {}), operation.seq),
+            (error, _now(), _iso(due), queue, json.dumps(result or {}), operation.seq),
         ),
     )
 
@@ -307,8 +312,7 @@ def resume(database: Database, kind: str) -> int:
 
     def work(connection: apsw.Connection) -> int:
         connection.execute(
-            "UPDATE operations SET state = 'pending', updated_at = ? "
-            "WHERE state = 'processing' AND kind = ?",
+            "UPDATE operations SET state = 'pending', updated_at = ? WHERE state = 'processing' AND kind = ?",
             (_now(), kind),
         )
         return connection.changes()
@@ -386,7 +390,7 @@ def prune(database: Database, before: datetime, kinds: Collection[str] = ()) -> 
             DELETE FROM operations WHERE updated_at < ?1 AND state IN ('completed', 'failed', 'cancelled')
                 AND parent IS NULL AND (?2 = '[]' OR kind IN (SELECT value FROM json_each(?2)))
             """,
-            (before.isoformat(), json.dumps(list(kinds))),
+            (_iso(before), json.dumps(list(kinds))),
         )
         return connection.changes()
 
@@ -419,12 +423,12 @@ _HEADS = """
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat()
+    return _iso(datetime.now(UTC))
 
 
-def _one(database: Database, where: str, bindings: Sequence[Any]) -> Operation | None:
-    row = database.row(f"SELECT {_COLUMNS} FROM operations WHERE {where}", tuple(bindings))  # noqa: S608
-    return None if row is None else _operation(row)
+def _iso(moment: datetime) -> str:
+    """Of one length, so that texts compare as times do."""
+    return moment.isoformat(timespec="microseconds")
 
 
 def _first(connection: apsw.Connection, where: str, bindings: Sequence[Any]) -> Operation | None:

@@ -16,4 +16,5 @@ MODULES: tuple[str, ...] = (
     "knowledge",
     "directives",
     "operations",
+    "webhooks",
 )

@@ -14,9 +14,9 @@ class OperationProgress(WireShape):
 
     stage: str = Field(description="The phase it was in, such as `storing`.")
     at: str = Field(description="When that was, in ISO 8601.")
-    processed: int | None = Field(None, description="Units of work done so far.")
-    total: int | None = Field(None, description="Units of work in all.")
-    detail: dict[str, int] | None = Field(None, description="Counters of its own.")
+    processed: int | None = Field(default=None, description="Units of work done so far.")
+    total: int | None = Field(default=None, description="Units of work in all.")
+    detail: dict[str, int] | None = Field(default=None, description="Counters of its own.")
 
 
 class RefreshMentalModelOperationDetails(WireShape):
