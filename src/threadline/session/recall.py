@@ -247,7 +247,11 @@ def _moment(name: str, given: object) -> datetime | None:
         return None
     if not isinstance(given, datetime):
         raise InputError(f"{name} must be a datetime, not {given!r}.")
-    return given.astimezone(UTC) if given.tzinfo is None else given
+    try:
+        moment = given.astimezone(UTC)
+    except (OverflowError, ValueError, OSError) as error:
+        raise InputError(f"The time {name} = {given!r} is out of range.") from error
+    return moment if given.tzinfo is None else given
 
 
 def _budget(given: Budget | None) -> Budget | None:

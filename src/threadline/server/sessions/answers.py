@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -279,7 +280,7 @@ class Probe(Answer):
 class Trace(Answer):
     """Bytes of a forgotten text that a file still holds."""
 
-    path: str
+    path: Path
     """The file, from the data directory on."""
     offset: int
     found: str

@@ -8,6 +8,7 @@ from pathlib import Path
 from threadline.journal.figures import BankStatus, SessionStatus
 from threadline.journal.records import SessionSummary
 from threadline.proof import Proof
+from threadline.server import refreshing
 from threadline.server.access import ReadTenant, TheCaller
 from threadline.server.house import Room
 from threadline.server.sessions import answers, shapes
@@ -133,8 +134,14 @@ async def forget(room: WriteBank, caller: TheCaller, body: shapes.Forget) -> Pro
 def _forget(room: Room, body: shapes.Forget) -> Proof:
     if body.everything:
         return room.tenant.forget(room, body.seconds)
+    document = body.document if body.session is None else f"session:{body.session}"
+    withdrawn = refreshing.withdraw(room, {document or ""})
+    if withdrawn.models or withdrawn.changes:
+        room.database.compact()  # mental models quoted it, and no file may have a byte of it
     with room.tenant.memory(room) as memory:
-        return memory.forget(session=body.session, turn=body.turn, document=body.document, seconds=body.seconds)
+        proof = memory.forget(session=body.session, turn=body.turn, document=body.document, seconds=body.seconds)
+    withdrawn.renew(room)
+    return proof
 
 
 def _at_home(room: Room, proof: Proof) -> Proof:

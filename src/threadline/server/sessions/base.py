@@ -82,20 +82,20 @@ SessionId = Annotated[
 ]
 
 
-def _bank_to_read(request: Request, bank: _BankId) -> Room:
+async def _bank_to_read(request: Request, bank: _BankId) -> Room:
     return access.room_to_read(request, bank)
 
 
-def _bank_to_write(request: Request, bank: _BankId) -> Room:
+async def _bank_to_write(request: Request, bank: _BankId) -> Room:
     return access.room_to_write(request, bank)
 
 
-def _bank_to_admin(request: Request, bank: _BankId) -> Room:
+async def _bank_to_admin(request: Request, bank: _BankId) -> Room:
     return access.room_to_admin(request, bank)
 
 
-def _bank_to_make(request: Request, bank: _BankId) -> Room:
-    return access.room_to_make(request, bank)
+async def _bank_to_make(request: Request, bank: _BankId) -> Room:
+    return await access.made_room(request, bank)
 
 
 ReadBank = Annotated[Room, Depends(_bank_to_read)]
