@@ -9,6 +9,7 @@ from fastapi import Depends, Path, Request
 
 from threadline.errors import AccessError, UnknownBankError
 from threadline.server.house import DEFAULT, House, Room, Tenant
+from threadline.server.threads import work
 
 Scope = Literal["read", "write", "admin"]
 
@@ -63,12 +64,10 @@ def _tenant(request: Request, scope: Scope) -> Tenant:
     return house_of(request).tenant(caller.tenant)
 
 
-def _room(request: Request, bank_id: str, scope: Scope, *, make: bool = False) -> Room:
+def _room(request: Request, bank_id: str, scope: Scope) -> Room:
     caller = caller_of(request)
-    tenant = _tenant(request, scope)
-    # Once more below: what it names may be another bank's alias.
-    room = tenant.make_room(bank_id) if make and caller.sees(bank_id) else tenant.room(bank_id)
-    if not caller.sees(room.id):
+    room = _tenant(request, scope).room(bank_id)
+    if not caller.sees(room.id):  # what it names may be another bank's alias
         raise UnknownBankError(f"Bank '{bank_id}' not found")
     return room
 
@@ -76,46 +75,79 @@ def _room(request: Request, bank_id: str, scope: Scope, *, make: bool = False) -
 BankId = Annotated[str, Path(description="The bank's id, or an alias of it.")]
 
 
-def tenant_to_read(request: Request) -> Tenant:
-    """The caller's tenant, for a reader."""
-    return _tenant(request, "read")
-
-
-def tenant_to_write(request: Request) -> Tenant:
-    """The caller's tenant, for a writer."""
-    return _tenant(request, "write")
-
-
-def tenant_to_admin(request: Request) -> Tenant:
-    """The caller's tenant, for an administrator."""
-    return _tenant(request, "admin")
-
-
-def room_to_read(request: Request, bank_id: BankId) -> Room:
+def room_to_read(request: Request, bank_id: str) -> Room:
     """A bank, for a reader."""
     return _room(request, bank_id, "read")
 
 
-def room_to_write(request: Request, bank_id: BankId) -> Room:
+def room_to_write(request: Request, bank_id: str) -> Room:
     """A bank, for a writer."""
     return _room(request, bank_id, "write")
 
 
-def room_to_admin(request: Request, bank_id: BankId) -> Room:
+def room_to_admin(request: Request, bank_id: str) -> Room:
     """A bank, for an administrator."""
     return _room(request, bank_id, "admin")
 
 
-def room_to_make(request: Request, bank_id: BankId) -> Room:
+def room_to_make(request: Request, bank_id: str) -> Room:
     """A bank, for a writer, made where there is none."""
-    return _room(request, bank_id, "write", make=True)
+    try:
+        return _room(request, bank_id, "write")
+    except UnknownBankError:
+        caller = caller_of(request)
+        if not caller.sees(bank_id):
+            raise
+        room = _tenant(request, "write").make_room(bank_id)
+        if not caller.sees(room.id):  # an alias of a bank that it may not see
+            raise
+        return room
 
 
-TheCaller = Annotated[Caller, Depends(caller_of)]
-ReadTenant = Annotated[Tenant, Depends(tenant_to_read)]
-WriteTenant = Annotated[Tenant, Depends(tenant_to_write)]
-AdminTenant = Annotated[Tenant, Depends(tenant_to_admin)]
-ReadRoom = Annotated[Room, Depends(room_to_read)]
-WriteRoom = Annotated[Room, Depends(room_to_write)]
-AdminRoom = Annotated[Room, Depends(room_to_admin)]
-MakeRoom = Annotated[Room, Depends(room_to_make)]
+# What a route depends on. A look at a small table is no reason to change threads; only making a bank is.
+
+
+async def _tenant_to_read(request: Request) -> Tenant:
+    return _tenant(request, "read")
+
+
+async def _tenant_to_write(request: Request) -> Tenant:
+    return _tenant(request, "write")
+
+
+async def _tenant_to_admin(request: Request) -> Tenant:
+    return _tenant(request, "admin")
+
+
+async def _room_to_read(request: Request, bank_id: BankId) -> Room:
+    return _room(request, bank_id, "read")
+
+
+async def _room_to_write(request: Request, bank_id: BankId) -> Room:
+    return _room(request, bank_id, "write")
+
+
+async def _room_to_admin(request: Request, bank_id: BankId) -> Room:
+    return _room(request, bank_id, "admin")
+
+
+async def made_room(request: Request, bank_id: BankId) -> Room:
+    """A bank, for a writer, made where there is none, on one of the threads."""
+    try:
+        return _room(request, bank_id, "write")
+    except UnknownBankError:
+        return await work(room_to_make, request, bank_id)
+
+
+async def _the_caller(request: Request) -> Caller:
+    return caller_of(request)
+
+
+TheCaller = Annotated[Caller, Depends(_the_caller)]
+ReadTenant = Annotated[Tenant, Depends(_tenant_to_read)]
+WriteTenant = Annotated[Tenant, Depends(_tenant_to_write)]
+AdminTenant = Annotated[Tenant, Depends(_tenant_to_admin)]
+ReadRoom = Annotated[Room, Depends(_room_to_read)]
+WriteRoom = Annotated[Room, Depends(_room_to_write)]
+AdminRoom = Annotated[Room, Depends(_room_to_admin)]
+MakeRoom = Annotated[Room, Depends(made_room)]

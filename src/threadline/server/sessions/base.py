@@ -19,7 +19,6 @@ from anyio.lowlevel import RunVar
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from threadline.errors import ThreadlineError
@@ -27,6 +26,7 @@ from threadline.server import access
 from threadline.server.errors import headers_of, status_of
 from threadline.server.house import Room
 from threadline.server.sessions.answers import Failed
+from threadline.server.threads import ThreadRoute
 from threadline.session.session import Session
 
 T = TypeVar("T")
@@ -43,7 +43,7 @@ _waits: RunVar[anyio.CapacityLimiter] = RunVar("threadline-waits")
 _prefetches: RunVar[anyio.CapacityLimiter] = RunVar("threadline-prefetches")
 
 
-class SessionRoute(APIRoute):
+class SessionRoute(ThreadRoute):
     """A route whose errors are `{"error": {"type": "UnknownSessionError", "message": "..."}}`: a client raises that."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

@@ -7,8 +7,9 @@ from contextvars import ContextVar
 from typing import Any, Literal
 
 from fastapi import Request, Response
-from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, model_validator
+
+from threadline.server.threads import ThreadRoute
 
 #: The unknown top-level fields of the request that is being read.
 _ignored: ContextVar[list[str] | None] = ContextVar("ignored", default=None)
@@ -33,7 +34,7 @@ class WireBody(WireShape):
         return value
 
 
-class WireRoute(APIRoute):
+class WireRoute(ThreadRoute):
     """A route that names the unknown fields of a request's body in `x-ignored-params`, as Hindsight does."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
