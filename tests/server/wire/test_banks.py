@@ -334,6 +334,13 @@ def test_show_a_key_only_its_own_banks(house: House) -> None:
                 hidden = client.get(f"{BANKS}/{bank}/{path}", headers=bearer(own))
                 assert (hidden.status_code, hidden.json()) == (404, {"detail": f"Bank '{bank}' not found"})
             assert client.put(f"{BANKS}/{bank}", json={}, headers=bearer(own)).status_code == 404
+        named = client.post(f"{BANKS}/theirs/aliases", json={"alias": "mine-soon"}, headers=bearer(admin))
+        assert named.status_code == 201
+        _, soon = keys.create(banks=["mine-soon"], scope="write")
+        for path, body in (("", {}), ("/memories", {"items": [{"content": "x"}]})):
+            method = "POST" if path else "PUT"
+            hidden = client.request(method, f"{BANKS}/mine-soon{path}", json=body, headers=bearer(soon))
+            assert hidden.status_code == 404, "an alias leads to no bank that the key may not see"
         assert client.patch(f"{BANKS}/mine", json={"name": "M"}, headers=bearer(own)).status_code == 200
         for method, path in (("PATCH", "config"), ("DELETE", "config"), ("POST", "import"), ("POST", "aliases")):
             refused = client.request(
