@@ -6,7 +6,10 @@ import asyncio
 import json
 from typing import Any, ClassVar
 
+from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from threadline.server.limits import Refusal
 
 _MOST_BYTES = 65_536
 _TOO_LARGE = (431, "The headers are larger than 64 KiB.")
@@ -16,6 +19,7 @@ class Connection(HttpToolsProtocol):
     """A connection whose requests begin in time, with headers of at most 64 KiB."""
 
     seconds: ClassVar[float]
+    most: ClassVar[int]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -64,6 +68,8 @@ class Connection(HttpToolsProtocol):
         self._beginning = False
         self._began = True
         self._heard = 0
+        full = len(self.connections) > self.most or len(self.tasks) > self.most
+        self.app = _busy if full else self.config.loaded_app
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -100,10 +106,18 @@ class Connection(HttpToolsProtocol):
         self.transport.close()
 
 
-def connections(seconds: float) -> type[Connection]:
+async def _busy(scope: Scope, receive: Receive, send: Send) -> None:
+    """What answers beyond the limit. The connection is closed, so that there is one less."""
+    del scope
+    headers = ((b"retry-after", b"1"), (b"connection", b"close"))
+    await Refusal(503, "The server has too many connections; try again later.", headers).answer(receive, send)
+
+
+def connections(seconds: float, most: int) -> type[Connection]:
     """The protocol for uvicorn.
 
     Args:
         seconds: how long the headers of a request may take to arrive, the first from when the connection was made.
+        most: how many connections are served at a time; those beyond are told to come later.
     """
-    return type("TimedConnection", (Connection,), {"seconds": seconds})
+    return type("LimitedConnection", (Connection,), {"seconds": seconds, "most": most})

@@ -210,7 +210,7 @@ class _Server(uvicorn.Server):
 def _config(app: ASGIApp, server: ServerSettings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http=connections(server.body_seconds),
+        http=connections(server.body_seconds, server.max_connections),
         ws="none",
         lifespan="on",
         log_config=None,
@@ -218,7 +218,6 @@ def _config(app: ASGIApp, server: ServerSettings) -> uvicorn.Config:
         proxy_headers=False,
         server_header=False,
         backlog=_BACKLOG,
-        limit_concurrency=server.max_connections,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=max(1, round(server.stop_seconds)),
     )
