@@ -10,7 +10,7 @@ import json
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
@@ -149,6 +149,24 @@ class Run:
         return "\n".join(difflib.unified_diff(old, new, "current", "preview", lineterm=""))
 
 
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """What quoted something that goes.
+
+    Attributes:
+        models: those whose content is empty now.
+        changes: how many entries of histories were removed.
+    """
+
+    models: tuple[MentalModel, ...]
+    changes: int
+
+    def renew(self, room: Room) -> None:
+        """Have the models refreshed."""
+        for model in self.models:
+            submit(room, model)
+
+
 def now() -> str:
     """The moment, as it is stored."""
     return datetime.now(UTC).isoformat(timespec="microseconds")
@@ -283,27 +301,29 @@ def cites_what_is_gone(room: Room, model: MentalModel) -> bool:
     return any(room.shelf.memory_of(unit) is None for unit in _cited(model.response))
 
 
-def withdraw(room: Room) -> list[str]:
-    """Take out of the bank's models, and out of their history, what quotes memories that are not here any more.
+def withdraw(room: Room, documents: Collection[str] | None = None) -> Withdrawn:
+    """Take out of the bank's models, and out of their history, what quotes memories that go.
 
-    Returns:
-        The ids of the models whose content is empty now; a refresh makes it anew.
+    Args:
+        documents: the documents whose memories go; None: what is gone already.
     """
-    emptied = []
+    emptied: list[MentalModel] = []
+    changes = 0
+
+    def goes(cited: Mapping[str, str]) -> bool:
+        if documents is not None:
+            return not set(documents).isdisjoint(cited.values())
+        return any(room.shelf.memory_of(unit) is None for unit in cited)
+
+    def keep(content: Mapping[str, Any]) -> bool:
+        return not goes(_cited(content.get("previous_reflect_response")))
+
     for model in mental_models.listed(room.database, room.uid)[0]:
-        gone = {unit for unit in _cited_ever(room, model) if room.shelf.memory_of(unit) is None}
-        if not gone:
-            continue
-        if not gone.isdisjoint(_cited(model.response)):
+        if goes(_cited(model.response)):
             mental_models.edit(room.database, room.uid, model.id, cleared)
-            emptied.append(model.id)
-        mental_models.drop(
-            room.database,
-            room.uid,
-            model.id,
-            lambda kept, gone=gone: gone.isdisjoint(_cited(kept.get("previous_reflect_response"))),  # type: ignore[misc]
-        )
-    return emptied
+            emptied.append(model)
+        changes += mental_models.drop(room.database, room.uid, model.id, keep)
+    return Withdrawn(tuple(emptied), changes)
 
 
 def rescoped(before: MentalModel, after: MentalModel) -> MentalModel:
@@ -397,15 +417,10 @@ def plain(metadata: Mapping[str, Json]) -> dict[str, str]:
     return {name: value if isinstance(value, str) else json.dumps(value) for name, value in metadata.items()}
 
 
-def _cited(response: Mapping[str, Any] | None) -> set[str]:
-    return {one["id"] for some in ((response or {}).get("based_on") or {}).values() for one in some}
-
-
-def _cited_ever(room: Room, model: MentalModel) -> set[str]:
-    changes = mental_models.history(room.database, room.uid, model.id)
-    return _cited(model.response).union(
-        *(_cited(change.content.get("previous_reflect_response")) for change in changes)
-    )
+def _cited(response: Mapping[str, Any] | None) -> dict[str, str]:
+    """The memories that an answer quotes, each with its document."""
+    based_on = (response or {}).get("based_on") or {}
+    return {fact["id"]: fact["document_id"] for facts in based_on.values() for fact in facts}
 
 
 def _budget(value: str | None) -> Budget:

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from threadline.engine.store.shelf import Shelf
 from threadline.errors import StorageCorruptError
+from threadline.server import refreshing
 from threadline.server.house import House
 from threadline.server.store import mental_models
 from threadline.server.store.operations import ENDED
@@ -375,8 +376,6 @@ def test_tags_that_cannot_be_matched(client: TestClient) -> None:
 
 
 def test_what_is_gone_is_quoted_by_nothing(client: TestClient, house: House) -> None:
-    from threadline.server import refreshing
-
     retain(client, "Alice lives in Lima.", document="doc2")
     model = create(client)
     other = create(client, query="Who likes jazz?")
@@ -384,17 +383,49 @@ def test_what_is_gone_is_quoted_by_nothing(client: TestClient, house: House) -> 
     room = house.tenant().room("probe")
     room.shelf.delete("doc2")
     assert get(client, model)["is_stale"] is True
-    assert refreshing.withdraw(room) == [model]
+    withdrawn = refreshing.withdraw(room)
+    assert [one.id for one in withdrawn.models] == [model]
     assert get(client, model)["content"] == ""
-    client.post(f"{MODELS}/{model}/refresh")
+    withdrawn.renew(room)
     settle(house)
     assert "Oslo" in get(client, model)["content"]
-    room.shelf.delete("doc1")
-    assert refreshing.withdraw(room) == [model]
-    kept = mental_models.history(room.database, room.uid, model)
-    assert "Oslo" not in str(kept)
-    assert "Lima" not in str(kept)
+    withdrawn = refreshing.withdraw(room, {"doc1"})
+    assert ([one.id for one in withdrawn.models], withdrawn.changes) == ([model], 0)
+    assert "Oslo" not in str(mental_models.history(room.database, room.uid, model))
     assert get(client, other)["reflect_response"]["outcome"] == "content_preserved_no_new_facts"
+
+
+def test_history_forgets_too(client: TestClient, house: House) -> None:
+    retain(client, "Alice lives in Lima.", document="doc2")
+    model = create(client)
+    settle(house)
+    client.patch(f"{MODELS}/{model}", json={"source_query": "Does Bob like jazz?"})
+    retain(client, "Bob likes jazz.")
+    client.post(f"{MODELS}/{model}/refresh")
+    settle(house)
+    assert "Lima" in str(client.get(f"{MODELS}/{model}/history").json())
+    withdrawn = refreshing.withdraw(house.tenant().room("probe"), {"doc2"})
+    assert (withdrawn.models, withdrawn.changes) == ((), 1)
+    assert "Lima" not in str(client.get(f"{MODELS}/{model}/history").json())
+    assert "jazz" in get(client, model)["content"]
+
+
+def test_forgetting_a_session_is_proved_with_a_model_that_quotes_it(client: TestClient, house: House) -> None:
+    at = {"bank": "probe", "session": "s1"}
+    client.post("/v1/threadline/sessions", params={"bank": "probe"}, json={"session": "s1"})
+    said = {"user": "Alice keeps xylophones in Reykjavik."}
+    answer = client.post("/v1/threadline/session/turns", params=at, json=said)
+    assert answer.status_code == 200, answer.text
+    with house.tenant().memory(house.tenant().room("probe")) as memory:
+        assert memory.flush(10)
+    model = create(client, query="What does Alice keep?")
+    settle(house)
+    assert "Reykjavik" in get(client, model)["content"]
+    proof = client.post("/v1/threadline/forget", params={"bank": "probe"}, json={"session": "s1"})
+    assert proof.status_code == 200, proof.text
+    assert (proof.json()["complete"], proof.json()["traces"]) == (True, [])
+    settle(house)
+    assert "Reykjavik" not in get(client, model)["content"]
 
 
 def test_broken_unicode_is_replaced(client: TestClient, house: House) -> None:

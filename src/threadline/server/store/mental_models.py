@@ -208,17 +208,22 @@ def history(database: Database, bank: str, model_id: str) -> list[Change]:
     return [Change(kind, json.loads(content), changed_at) for kind, content, changed_at in found]
 
 
-def drop(database: Database, bank: str, model_id: str, keep: Callable[[Mapping[str, Any]], bool]) -> None:
-    """Remove from the model's history what is not to be kept, as `keep` says of the content of each change."""
+def drop(database: Database, bank: str, model_id: str, keep: Callable[[Mapping[str, Any]], bool]) -> int:
+    """Remove from the model's history what is not to be kept, as `keep` says of the content of each change.
 
-    def work(connection: apsw.Connection) -> None:
+    Returns:
+        How much that was.
+    """
+
+    def work(connection: apsw.Connection) -> int:
         found = connection.execute(
             "SELECT id, content FROM mental_model_history WHERE bank = ? AND model = ?", (bank, model_id)
         )
         gone = [number for number, content in found if not keep(json.loads(content))]
         connection.executemany("DELETE FROM mental_model_history WHERE id = ?", [(number,) for number in gone])
+        return len(gone)
 
-    database.write("mental_models.drop", work)
+    return database.write("mental_models.drop", work)
 
 
 def fail(database: Database, bank: str, model_id: str, failure: Mapping[str, Any], at: str) -> None:
