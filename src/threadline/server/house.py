@@ -96,6 +96,11 @@ class House:
         with self._lock:
             return list(self._tenants.values())
 
+    def wake(self, tenant: Tenant) -> None:
+        """Say that a tenant may have operations to carry out."""
+        self.workers.wake(tenant)
+        self.postmen.wake(tenant)
+
     def close(self, seconds: float | None = None) -> None:
         """Deliver what can be delivered in time, and let go of everything. Calling it twice is no error."""
         self.workers.stop(seconds)

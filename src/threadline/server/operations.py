@@ -99,7 +99,7 @@ def submit(
         return Submitted(made, repeated=False)
 
     submitted = room.tenant.database.write("operations.submit", work)
-    room.tenant.house.workers.wake(room.tenant)
+    room.tenant.house.wake(room.tenant)
     return submitted
 
 
@@ -139,7 +139,7 @@ def cancel(room: Room, operation_id: str) -> None:
         store.cancel(connection, operation)
 
     room.tenant.database.write("operations.cancel", work)
-    room.tenant.house.workers.wake(room.tenant)
+    room.tenant.house.wake(room.tenant)
 
 
 def retry(room: Room, operation_id: str) -> None:
@@ -167,7 +167,7 @@ def retry(room: Room, operation_id: str) -> None:
         )
 
     room.tenant.database.write("operations.retry", work)
-    room.tenant.house.workers.wake(room.tenant)
+    room.tenant.house.wake(room.tenant)
 
 
 def delete(room: Room, operation_id: str) -> None:

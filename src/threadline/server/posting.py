@@ -52,6 +52,8 @@ def send(
         connection.request(method, target, None if method == "GET" else body, {"Host": to.authority, **ours})
         response = connection.getresponse()
         response.read(_READ_BYTES)
+        if connection.was_cut:
+            raise OSError("it was cut")  # noqa: TRY301 - as where that is met in the middle
     except (OSError, http.client.HTTPException) as error:
         if connection.was_cut:
             raise TimeoutError(f"no answer within {seconds:g} seconds") from error

@@ -73,7 +73,7 @@ def emit(
         for webhook in wanted
     ]
     if store.send(room.tenant.database, room.uid, new):
-        room.tenant.house.postmen.wake(room.tenant)
+        room.tenant.house.wake(room.tenant)
 
 
 def emit_retained(room: Room, items: Iterable[Retaining], key: str | None) -> None:
