@@ -121,11 +121,12 @@ class Commands(click.Group):
 
 
 class Command(click.Command):
-    """A command that takes the shared options too."""
+    """A command that takes the shared options too, except for what it has another meaning for itself."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.params += shared_options()
+        own = {name for param in self.params for name in param.opts}
+        self.params += [param for param in shared_options() if own.isdisjoint(param.opts)]
 
 
 def examples(*lines: str) -> str:

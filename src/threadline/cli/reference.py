@@ -18,7 +18,8 @@ _INTRODUCTION = """\
 `threadline` and `python -m threadline` are the same.
 
 - The exit code is 0 when it is done, 1 for an error (or a `status` that is not healthy, a `forget` that is not proved,
-  an `outbox retry` that did not deliver), 2 for a command line that cannot be understood, 130 when it was interrupted.
+  an `outbox retry` that did not deliver, a `doctor` that found something wrong), 2 for a command line that cannot be
+  understood, 130 when it was interrupted.
 - Results go to stdout; errors, questions and progress to stderr. Colours and progress bars are for terminals only.
 - With `--json`, stdout is one JSON value and nothing else; an error is `{"error": {"type": ..., "message": ...}}`.
 """
