@@ -301,18 +301,20 @@ def cites_what_is_gone(room: Room, model: MentalModel) -> bool:
     return any(room.shelf.memory_of(unit) is None for unit in _cited(model.response))
 
 
-def withdraw(room: Room, documents: Collection[str] | None = None) -> Withdrawn:
+def withdraw(room: Room, documents: Collection[str] = (), memories: Collection[str] = ()) -> Withdrawn:
     """Take out of the bank's models, and out of their history, what quotes memories that go.
 
     Args:
-        documents: the documents whose memories go; None: what is gone already.
+        documents: the documents whose memories go.
+        memories: the public ids of memories that go, or say something else now. Without any of both: what is gone
+            already.
     """
     emptied: list[MentalModel] = []
     changes = 0
 
     def goes(cited: Mapping[str, str]) -> bool:
-        if documents is not None:
-            return not set(documents).isdisjoint(cited.values())
+        if documents or memories:
+            return not (set(documents).isdisjoint(cited.values()) and cited.keys().isdisjoint(memories))
         return any(room.shelf.memory_of(unit) is None for unit in cited)
 
     def keep(content: Mapping[str, Any]) -> bool:

@@ -389,10 +389,41 @@ def test_what_is_gone_is_quoted_by_nothing(client: TestClient, house: House) -> 
     withdrawn.renew(room)
     settle(house)
     assert "Oslo" in get(client, model)["content"]
-    withdrawn = refreshing.withdraw(room, {"doc1"})
+    withdrawn = refreshing.withdraw(room, documents={"doc1"})
     assert ([one.id for one in withdrawn.models], withdrawn.changes) == ([model], 0)
     assert "Oslo" not in str(mental_models.history(room.database, room.uid, model))
     assert get(client, other)["reflect_response"]["outcome"] == "content_preserved_no_new_facts"
+
+
+def test_an_edited_memory_is_quoted_as_it_is(client: TestClient, house: House) -> None:
+    model = create(client)
+    settle(house)
+    memory = get(client, model)["reflect_response"]["based_on"]["world"][0]["id"]
+    changed = client.patch(f"{BANK}/memories/{memory}", json={"text": "Alice lives in Bergen."})
+    assert changed.status_code == 200, changed.text
+    settle(house)
+    content = get(client, model)["content"]
+    assert "Bergen" in content
+    assert "Oslo" not in content
+    client.patch(f"{BANK}/memories/{memory}", json={"state": "invalidated"})
+    settle(house)
+    assert get(client, model)["content"] == ""
+
+
+def test_a_deleted_document_is_quoted_by_nothing(client: TestClient, house: House) -> None:
+    retain(client, "Alice lives in Lima.", document="doc2")
+    model = create(client)
+    settle(house)
+    assert "Oslo" in get(client, model)["content"]
+    assert client.delete(f"{BANK}/documents/doc1").status_code == 200
+    settle(house)
+    content = get(client, model)["content"]
+    assert "Lima" in content
+    assert "Oslo" not in content
+    assert client.delete(f"{BANK}/memories").status_code == 200
+    settle(house)
+    assert get(client, model)["content"] == ""
+    assert "Lima" not in str(client.get(f"{MODELS}/{model}/history").json())
 
 
 def test_history_forgets_too(client: TestClient, house: House) -> None:
