@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from threadline.engine.store.listing import Listing
+from threadline.engine.store.pages import Page, Span, folded
 from threadline.engine.store.sources import Document, Sources
 from threadline.errors import RequestError, UnknownItemError
-from threadline.server import operations
+from threadline.server import operations, refreshing
 from threadline.server.house import Room
 from threadline.server.operations import Operation, Submitted
 from threadline.server.retaining import Retaining
+from threadline.server.store import mental_models
 
 #: The operation that makes the memories of a session or a note again.
 REMAKE = "reprocess"
@@ -24,6 +27,20 @@ def listing(room: Room) -> Listing:
 def sources(room: Room) -> Sources:
     """The documents of a bank, without what its sessions took back."""
     return Sources(room.shelf, room.tenant.scope(room).hidden)
+
+
+def model_tags(room: Room, pattern: str | None, span: Span) -> Page[tuple[str, int]]:
+    """Tags with the number of mental models that carry each, the most used first.
+
+    Args:
+        pattern: `*` stands for anything, in whatever case.
+    """
+    parts = (folded(pattern) or "*").split("*")
+    wanted = re.compile(".*".join(map(re.escape, parts)), re.DOTALL)
+    counts = mental_models.tags(room.database, room.uid)
+    found = [(tag, count) for tag, count in counts.items() if wanted.fullmatch(folded(tag) or "")]
+    found.sort(key=lambda item: (-item[1], item[0]))
+    return Page(tuple(found[span.offset : span.offset + span.limit]), len(found))
 
 
 def find_document(room: Room, document: str) -> Document:
@@ -55,6 +72,7 @@ def delete_document(room: Room, document: str) -> int:
         with room.tenant.memory(room) as memory:
             memory.forget(document=document)
         room.engine.forget(document)  # also where the journal was replaced and does not know it
+    refreshing.withdraw(room, {document}).renew(room)
     return memories
 
 
@@ -65,9 +83,11 @@ def clear(room: Room, kind: str | None) -> int:
         kind: `world`, `experience` or `observation`; None: all, with their documents and sessions.
     """
     if kind is not None:
-        return room.shelf.clear(kind)
-    memories = sum(listing(room).counts().memories.values())
-    room.tenant.clear(room)
+        memories = room.shelf.clear(kind)
+    else:
+        memories = sum(listing(room).counts().memories.values())
+        room.tenant.clear(room)
+    refreshing.withdraw(room).renew(room)
     return memories
 
 

@@ -186,12 +186,15 @@ class Listing:
 
     def entity(self, entity: str, tags: TagFilter | None = None) -> Mentioned | None:
         """An entity by its public id; None where no memory (with such tags) mentions it."""
-        number = self._shelf.parse_entity(entity)
-        if number is None:
-            return None
-        where = tagged(tags, "mentions.document") & Condition("entities.id = ?", (number,))
-        rows = self._rows(_ENTITY_ROWS.format(where=where.sql), where.bound)
-        return self._mentioned(rows[0]) if rows else None
+        return self.named([entity], tags).get(entity)
+
+    def named(self, entities: Sequence[str], tags: TagFilter | None = None) -> dict[str, Mentioned]:
+        """Entities by their public ids; one that no memory (with such tags) mentions is left out."""
+        numbers = [number for number in map(self._shelf.parse_entity, entities) if number is not None]
+        among = Condition("entities.id IN (SELECT value FROM json_each(?))", (json.dumps(numbers),))
+        where = tagged(tags, "mentions.document") & among
+        found = [self._mentioned(row) for row in self._rows(_ENTITY_ROWS.format(where=where.sql), where.bound)]
+        return {each.id: each for each in found}
 
     def together(self, limit: int, least: int = 1, tags: TagFilter | None = None) -> list[Together]:
         """Pairs of entities that at least so many memories mention together, the most frequent first."""
