@@ -22,6 +22,7 @@ from threadline.journal.owner import Claim
 from threadline.memory import Memory
 from threadline.proof import Proof
 from threadline.server.addresses import Allowed
+from threadline.server.embedding import Backlogs
 from threadline.server.store import aliases, banks, open_store
 from threadline.server.store.banks import BankRow
 from threadline.session.checks import check_bank, check_id
@@ -68,7 +69,9 @@ class House:
 
         self.workers = Workers(self)
         self.postmen = Workers(self, {DELIVERY: deliverer(allowed)}, threads=4, name="webhooks")
+        self.backlogs = Backlogs(self)
         self.workers.start()
+        self.backlogs.start()
         self.postmen.start()
 
     def tenant(self, name: str = DEFAULT) -> Tenant:
@@ -105,6 +108,7 @@ class House:
         """Deliver what can be delivered in time, and let go of everything. Calling it twice is no error."""
         self.workers.stop(seconds)
         self.postmen.stop(seconds)
+        self.backlogs.stop()
         with self._lock:
             self._closed = True
             tenants = list(self._tenants.values())
@@ -179,8 +183,7 @@ class Tenant:
         if (self.home / "journal.db").exists():
             self.forget(room)
         else:
-            banks.remove(self.database, room.uid)
-            self.house.workers.leave(self, room.uid)
+            self._remove_row(room)
             self.backend.forget_bank(room.id)
         return memories
 
@@ -190,12 +193,14 @@ class Tenant:
         Args:
             seconds: how long to wait for what is being delivered to it.
         """
-        banks.remove(self.database, room.uid)
-        self.house.workers.leave(self, room.uid)
+        self._remove_row(room)
         return self._empty(room, seconds)
 
     def clear(self, room: Room) -> None:
         """Delete everything that a bank has, its sessions too; the bank itself stays, with what is set for it."""
+        from threadline.server import files
+
+        files.drop(room)
         if (self.home / "journal.db").exists():
             self._empty(room, seconds=30.0)
         else:
@@ -218,6 +223,14 @@ class Tenant:
         if journal is None or room.id not in journal.banks():
             return Scope()
         return journal.bank_scope(journal.bank(room.id))[0]
+
+    def _remove_row(self, room: Room) -> None:
+        """Delete what the server's tables have of a bank, and its files with it."""
+        from threadline.server import files
+
+        banks.remove(self.database, room.uid)
+        self.house.workers.leave(self, room.uid)
+        files.sweep(self)
 
     @contextlib.contextmanager
     def memory(self, room: Room) -> Iterator[Memory]:

@@ -223,7 +223,28 @@ def _refresh_mental_model(room: Room, operation: Operation) -> Mapping[str, Any]
     return refreshing.refresh(room, (operation.payload or {})["mental_model_id"])
 
 
-KINDS: dict[str, Carry] = {"retain": _retain, "refresh_mental_model": _refresh_mental_model}
+def _transfer(room: Room, operation: Operation) -> Mapping[str, Any]:
+    from threadline.server import transferring  # it submits operations itself
+
+    return transferring.carry(room, operation)
+
+
+def _convert(room: Room, operation: Operation) -> Mapping[str, Any]:
+    from threadline.server import converting
+
+    return converting.carry(room, operation)
+
+
+KINDS: dict[str, Carry] = {
+    "retain": _retain,
+    "refresh_mental_model": _refresh_mental_model,
+    "export_documents": _transfer,
+    "import_documents": _transfer,
+    "export_bank": _transfer,
+    "import_bank": _transfer,
+    "clone_bank": _transfer,
+    "file_convert_retain": _convert,
+}
 
 
 def _insert_batch(

@@ -81,7 +81,7 @@ def answer(visitor: Visitor, name: str, arguments: Mapping[str, Any]) -> tuple[d
         return call(visitor, name, arguments), False
     except ThreadlineError as error:
         return {"error": str(error)}, True
-    except Exception as error:  # a fault of ours: the client is told so, and the log says where
+    except Exception as error:  # noqa: BLE001 - a fault of ours: the client is told so, and the log says where
         _log.exception("mcp tool failed", extra={"tool": name, "error": type(error).__name__})
         return {"error": "The server could not do this; its log says why."}, True
 

@@ -55,17 +55,24 @@ def ensure(database: Database, bank_id: str) -> BankRow:
     found = find(database, bank_id)
     if found is not None:
         return found
+    make(database, bank_id)
+    made = find(database, bank_id)
+    return ensure(database, bank_id) if made is None else made  # deleted between the two: made anew
 
-    def work(connection: apsw.Connection) -> None:
+
+def make(database: Database, bank_id: str) -> BankRow | None:
+    """A new bank; None where there is one of that id."""
+    uid = secrets.token_hex(8)
+
+    def work(connection: apsw.Connection) -> bool:
         now = datetime.now(UTC).isoformat()
         connection.execute(
             "INSERT INTO banks (uid, id, created_at, updated_at) VALUES (?, ?, ?3, ?3) ON CONFLICT (id) DO NOTHING",
-            (secrets.token_hex(8), bank_id, now),
+            (uid, bank_id, now),
         )
+        return connection.changes() == 1
 
-    database.write("server.bank", work)
-    made = find(database, bank_id)
-    return ensure(database, bank_id) if made is None else made  # deleted between the two: made anew
+    return find_by_uid(database, uid) if database.write("server.bank", work) else None
 
 
 def rename(database: Database, uid: str, name: str | None) -> None:
