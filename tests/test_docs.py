@@ -12,6 +12,7 @@ from threadline import Settings, errors
 from threadline.backends.hindsight import HindsightOptions
 from threadline.engine.models import fastembed, openai, plugins, sentence_transformers
 from threadline.hosts.hermes.config import DECISIVE, Config, setting_names
+from threadline.server.settings import ServerSettings
 
 DOCS = Path(__file__).parent.parent / "docs"
 README = DOCS.parent / "README.md"
@@ -24,6 +25,19 @@ def test_describe_every_setting(setting: Field[object]) -> None:
     variable = "" if isinstance(default, dict) else f"`THREADLINE_{name.upper()}` "  # no table in a variable
     row = f"| `{name}` | {variable}| {'unset' if default is None else shown} |"
     assert row in (DOCS / "settings.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("setting", fields(ServerSettings), ids=lambda field: field.name)
+def test_describe_every_setting_of_the_server(setting: Field[object]) -> None:
+    default = getattr(ServerSettings(), setting.name)
+    if isinstance(default, bool):
+        shown = f"`{str(default).lower()}`"
+    elif isinstance(default, int | float):
+        shown = f"{default:g}"
+    else:
+        shown = {None: "unset", (): "none"}.get(default) or f"`{default}`"
+    row = f"| `{setting.name}` | `THREADLINE_{setting.name.upper()}` | {shown} |"
+    assert row in (DOCS / "server.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("setting", [f for f in fields(Config) if f.name in setting_names()], ids=lambda f: f.name)
