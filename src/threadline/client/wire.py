@@ -258,10 +258,11 @@ class _Patience:
 
 
 def _may_pass(response: httpx2.Response, again: bool) -> bool:
-    """Whether it is no answer of the server's own, and another attempt may get one."""
+    """Whether another attempt may get an answer: the server is asked for too much, stops, or is not what answered."""
     if response.status_code == 429:  # it was not even begun
         return True
-    return again and response.status_code in (502, 503, 504) and b'"error"' not in response.content
+    stops = b'"ClosedError"' in response.content or b'"error"' not in response.content
+    return again and response.status_code in (502, 503, 504) and stops
 
 
 def _raised(told: Mapping[str, Any], status: int) -> ThreadlineError:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.client.running import Running, running
-from threadline import Memory, Query, Recalled
+from threadline import Memory, Query, Recalled, UnknownBankError
 from threadline.client import RemoteMemory
 
 
@@ -100,6 +100,20 @@ def test_answer_others_while_many_wait_for_a_delivery(
     go.set()
     assert all(one.result(60) for one in waiting)
     assert all(one.result(60) for one in fresh)
+
+
+def test_say_that_a_bank_was_deleted_in_the_middle_of_a_recall(
+    server: Running, memory: RemoteMemory, hanging: Hanging, pool: ThreadPoolExecutor
+) -> None:
+    memory.session("s").add_turn(user="The boat is called Marlin")
+    assert memory.flush()
+    waiting = pool.submit(memory.recall, "boat")
+    assert hanging.entered.acquire(timeout=20)
+    with Memory.connect(server.url, bank="alice") as other:
+        assert other.forget(everything=True).traces == ()
+    hanging.go.set()
+    with pytest.raises(UnknownBankError, match="alice"):
+        waiting.result(60)
 
 
 def test_serve_a_prefetch_to_its_session_and_query_only(memory: RemoteMemory) -> None:

@@ -21,6 +21,7 @@ from threadline.server.sessions.base import (
     WriteBank,
     a_router,
     conversation,
+    memory_of,
     patiently,
 )
 from threadline.turns import Note
@@ -49,7 +50,7 @@ def make_bank(room: MakeBank) -> dict[str, str]:
 @router.get("/bank/status", response_model=answers.BankStatus, summary="How a bank and its delivery are", **OURS)
 def status(room: ReadBank) -> BankStatus:
     """One call for everything that can go wrong unseen."""
-    with room.tenant.memory(room) as memory:
+    with memory_of(room) as memory:
         return memory.status()
 
 
@@ -57,14 +58,14 @@ def status(room: ReadBank) -> BankStatus:
 def open_session(room: MakeBank, body: shapes.Opening) -> dict[str, str]:
     """A session is opened before anything is said in it; opening it again resumes it, and describes it anew."""
     identity = None if body.identity is None else body.identity.value()
-    with room.tenant.memory(room) as memory:
+    with memory_of(room) as memory:
         return {"session": memory.session(body.session, identity=identity, tags=body.tags, metadata=body.metadata).id}
 
 
 @router.get("/sessions", response_model=list[answers.SessionSummary], summary="All sessions of a bank", **OURS)
 def sessions(room: ReadBank) -> list[SessionSummary]:
     """And how they descend from each other, oldest first."""
-    with room.tenant.memory(room) as memory:
+    with memory_of(room) as memory:
         return memory.sessions()
 
 
@@ -76,7 +77,7 @@ def sessions(room: ReadBank) -> list[SessionSummary]:
 )
 def session_statuses(room: ReadBank) -> list[SessionStatus]:
     """Oldest first."""
-    with room.tenant.memory(room) as memory:
+    with memory_of(room) as memory:
         return memory.session_statuses()
 
 
@@ -90,7 +91,7 @@ def find_session(room: ReadBank, session: SessionId) -> dict[str, str]:
 @router.post("/notes", response_model=answers.Note, summary="Retain something as the bank's own", **OURS)
 def retain(room: MakeBank, body: shapes.Noted) -> Note:
     """It is journaled when this is answered."""
-    with room.tenant.memory(room) as memory:
+    with memory_of(room) as memory:
         return memory.retain(
             body.text,
             tags=body.tags,
@@ -104,7 +105,7 @@ def retain(room: MakeBank, body: shapes.Noted) -> Note:
 @router.get("/notes", response_model=list[answers.Note], summary="Every note of a bank", **OURS)
 def notes(room: ReadBank) -> list[Note]:
     """In order, those of sessions included."""
-    with room.tenant.memory(room) as memory:
+    with memory_of(room) as memory:
         return memory.notes()
 
 
@@ -113,10 +114,10 @@ async def rebuild(room: AdminBank, body: shapes.Rebuild) -> dict[str, int]:
     """From the stored documents, or from the journal; it is answered once that is done."""
 
     def work() -> int:
-        with room.tenant.memory(room) as memory:
+        with memory_of(room) as memory:
             return memory.rebuild(from_journal=body.from_journal)
 
-    return {"memories": await patiently(work)}
+    return {"memories": await patiently(room, work)}
 
 
 @router.post("/forget", response_model=answers.Proof, summary="Forget, and prove it", **OURS)
@@ -128,7 +129,7 @@ async def forget(room: WriteBank, caller: TheCaller, body: shapes.Forget) -> Pro
     body.check()
     if body.everything:
         caller.demand("admin")
-    return await patiently(lambda: _at_home(room, _forget(room, body)))
+    return await patiently(room, lambda: _at_home(room, _forget(room, body)))
 
 
 def _forget(room: Room, body: shapes.Forget) -> Proof:
@@ -138,7 +139,7 @@ def _forget(room: Room, body: shapes.Forget) -> Proof:
     withdrawn = refreshing.withdraw(room, {document or ""})
     if withdrawn.models or withdrawn.changes:
         room.database.compact()  # mental models quoted it, and no file may have a byte of it
-    with room.tenant.memory(room) as memory:
+    with memory_of(room) as memory:
         proof = memory.forget(session=body.session, turn=body.turn, document=body.document, seconds=body.seconds)
     withdrawn.renew(room)
     return proof

@@ -21,7 +21,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from threadline.errors import ThreadlineError
+from threadline.errors import ClosedError, ThreadlineError
+from threadline.memory import Memory
 from threadline.server import access
 from threadline.server.errors import headers_of, status_of
 from threadline.server.house import Room
@@ -33,14 +34,15 @@ T = TypeVar("T")
 
 PREFIX = "/v1/threadline"
 
-#: So many requests may wait at once, for a delivery or for a prefetch; the next one waits for its turn. They take none
-#: of the threads that other requests are worked on by.
+#: So many requests of one tenant may wait for a delivery at once, and as many for a prefetch; the next one waits for
+#: its turn. They take none of the threads that other requests are worked on by.
 _WAITS = 64
 
 _LOG = logging.getLogger("threadline.server")
 
-_waits: RunVar[anyio.CapacityLimiter] = RunVar("threadline-waits")
-_prefetches: RunVar[anyio.CapacityLimiter] = RunVar("threadline-prefetches")
+_Places = dict[tuple[str, str], anyio.CapacityLimiter]
+
+_places: RunVar[_Places] = RunVar("threadline-places")
 
 
 class SessionRoute(ThreadRoute):
@@ -105,6 +107,22 @@ MakeBank = Annotated[Room, Depends(_bank_to_make)]
 
 
 @contextlib.contextmanager
+def memory_of(room: Room) -> Iterator[Memory]:
+    """The journal and the sessions of a bank.
+
+    Raises:
+        UnknownBankError: it was deleted in the middle of the request.
+        ClosedError: the server is stopping.
+    """
+    try:
+        with room.tenant.memory(room) as memory:
+            yield memory
+    except ClosedError as error:
+        room.tenant.room(room.id)
+        raise ClosedError("The server closed the bank in the middle of this request; try again.") from error
+
+
+@contextlib.contextmanager
 def conversation(room: Room, session: str) -> Iterator[Session]:
     """A session of a bank.
 
@@ -112,37 +130,44 @@ def conversation(room: Room, session: str) -> Iterator[Session]:
         UnknownSessionError: there is none of that id; it was never opened.
         ForgottenError: it was forgotten.
     """
-    with room.tenant.memory(room) as memory:
+    with memory_of(room) as memory:
         yield memory.find_session(session)
 
 
-async def patiently(work: Callable[[], T]) -> T:
+async def patiently(room: Room, work: Callable[[], T]) -> T:
     """Run what waits for a backend, apart from the threads of other requests."""
-    return await anyio.to_thread.run_sync(work, limiter=_limiter(_waits))
+    return await anyio.to_thread.run_sync(work, limiter=_limiter(room, "deliveries"))
 
 
-async def within(seconds: float, work: Callable[[float], T], otherwise: T) -> T:
+async def within(room: Room, seconds: float, work: Callable[[float], T], otherwise: T) -> T:
     """Run what waits so long at most, until it has a thread included; the work is told how much of it is left."""
     deadline = time.monotonic() + seconds
 
     def run() -> T:
         return work(max(0.0, deadline - time.monotonic()))
 
-    limiter = _limiter(_prefetches)
-    if limiter.available_tokens > 0:
-        return await anyio.to_thread.run_sync(run, limiter=limiter)
-    with anyio.move_on_after(seconds):
-        return await anyio.to_thread.run_sync(run, limiter=limiter)
-    return otherwise
-
-
-def _limiter(waits: RunVar[anyio.CapacityLimiter]) -> anyio.CapacityLimiter:
+    places, place = _limiter(room, "prefetches"), object()
     try:
-        return waits.get()
+        places.acquire_on_behalf_of_nowait(place)
+    except anyio.WouldBlock:
+        with anyio.move_on_after(seconds) as waiting:
+            await places.acquire_on_behalf_of(place)
+        if waiting.cancelled_caught:
+            return otherwise
+    try:
+        return await anyio.to_thread.run_sync(run, limiter=anyio.CapacityLimiter(1))
+    finally:
+        places.release_on_behalf_of(place)
+
+
+def _limiter(room: Room, purpose: str) -> anyio.CapacityLimiter:
+    """The places in which a tenant's requests wait: none waits for those of another tenant."""
+    try:
+        places = _places.get()
     except LookupError:
-        limiter = anyio.CapacityLimiter(_WAITS)
-        waits.set(limiter)
-        return limiter
+        places = {}
+        _places.set(places)
+    return places.setdefault((room.tenant.name, purpose), anyio.CapacityLimiter(_WAITS))
 
 
 def _told(error: ThreadlineError) -> Response:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from starlette.concurrency import run_in_threadpool
 
 from threadline.documents import Explained, Recalled, Reflection
+from threadline.server.house import Room
 from threadline.server.sessions import answers, shapes
 from threadline.server.sessions.base import (
     OURS,
@@ -14,6 +15,7 @@ from threadline.server.sessions.base import (
     SessionId,
     a_router,
     conversation,
+    memory_of,
     patiently,
     within,
 )
@@ -28,10 +30,10 @@ async def recall(room: ReadBank, body: shapes.Recall) -> list[Recalled]:
     """Best first, without what was taken back everywhere."""
 
     def work() -> list[Recalled]:
-        with room.tenant.memory(room) as memory:
+        with memory_of(room) as memory:
             return memory.recall(body.query, fresh=body.fresh, **body.options())
 
-    return await _run(work, fresh=body.fresh)
+    return await _run(room, work, fresh=body.fresh)
 
 
 @router.post(
@@ -40,14 +42,14 @@ async def recall(room: ReadBank, body: shapes.Recall) -> list[Recalled]:
 def explain(room: ReadBank, body: shapes.Explain) -> list[Explained]:
     """And why it does not return what is wanted."""
     wanted = None if body.wanted is None else body.wanted.value()
-    with room.tenant.memory(room) as memory:
+    with memory_of(room) as memory:
         return memory.explain(body.query, wanted, **body.options())
 
 
 @router.post("/reflect", response_model=answers.Reflection, summary="Answer a question from a bank", **OURS)
 def reflect(room: ReadBank, body: shapes.Asked) -> Reflection:
     """With the memories that the answer stands on."""
-    with room.tenant.memory(room) as memory:
+    with memory_of(room) as memory:
         return memory.reflect(body.query, **body.options())
 
 
@@ -59,7 +61,7 @@ async def session_recall(room: ReadBank, session: SessionId, body: shapes.Sessio
         with conversation(room, session) as talk:
             return talk.recall(body.query, scope=body.scope, fresh=body.fresh, **body.options())
 
-    return await _run(work, fresh=body.fresh)
+    return await _run(room, work, fresh=body.fresh)
 
 
 @router.post(
@@ -102,8 +104,8 @@ async def prefetched(room: ReadBank, session: SessionId, body: shapes.Prefetched
         with conversation(room, session) as talk:
             return talk.prefetched(body.query, seconds, instead=body.instead, scope=body.scope, **body.options())
 
-    return await within(body.deadline, work, [])
+    return await within(room, body.deadline, work, [])
 
 
-async def _run(work: Callable[[], list[Recalled]], *, fresh: bool) -> list[Recalled]:
-    return await patiently(work) if fresh else await run_in_threadpool(work)
+async def _run(room: Room, work: Callable[[], list[Recalled]], *, fresh: bool) -> list[Recalled]:
+    return await patiently(room, work) if fresh else await run_in_threadpool(work)
