@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -352,6 +353,32 @@ class TestCuration:
         bank.curate(other, Change(state="invalidated"))
         bank.rebuild()
         assert {each.id: each.text for each in listing.memories(MemoryFilter(), ALL).items} == {unit: "uno"}
+
+    def test_an_edit_that_dies_before_it_is_written_changed_nothing(self, bank: Bank, listing: Listing) -> None:
+        put(bank, item("doc", "The gate is red."))
+        unit = unit_of(listing, "The gate is red.")
+
+        def die(moment: str, names: tuple[str, ...]) -> None:
+            if moment == "commit" and "engine.curate" in names:
+                raise KeyboardInterrupt
+
+        bank.shelf.database.observer = die
+        for change in (Change(text="The gate is blue."), Change(state="invalidated")):
+            with pytest.raises(KeyboardInterrupt):
+                bank.curate(unit, change)
+        bank.shelf.database.observer = None
+        assert found(bank, "gate") == ["The gate is red."]
+        assert listing.memories(MemoryFilter(state="invalidated"), ALL).total == 0
+        assert Curation(bank.shelf).history(unit) == []
+
+    def test_edits_at_the_same_time_are_all_kept(self, bank: Bank, listing: Listing) -> None:
+        put(bank, item("doc", "0"))
+        unit = unit_of(listing, "0")
+        with ThreadPoolExecutor(4) as pool:
+            assert all(pool.map(lambda number: bank.curate(unit, Change(text=f"{number}")), range(1, 17)))
+        history = [entry["text"] for entry in Curation(bank.shelf).history(unit)]
+        assert history[0] == "0"
+        assert sorted(map(int, [*history, *texts(listing)])) == list(range(17))
 
     def test_there_is_no_such_memory(self, bank: Bank) -> None:
         put(bank, item("doc", "one"))
