@@ -114,6 +114,11 @@ class Bank:
             self._store.words.catch_up()
         return stored
 
+    @property
+    def embedder(self) -> Embedder | None:
+        """What makes the vectors that are searched; None: what is here is found by words alone."""
+        return self._reembedding.serving()
+
     def curate(self, unit: str, change: Change) -> bool:
         """Edit a memory, or have it not recalled any more, or again; it keeps its public id.
 

@@ -230,7 +230,7 @@ def test_search(client: TestClient, house: House) -> None:
     (found,) = search(q="who likes jazz?")
     assert found == {
         "id": music["page_id"], "name": "Music", "mental_model_id": music["mental_model_id"],
-        "source_query": "What does Bob like?", "snippet": found["snippet"], "score": 1.0,
+        "source_query": "What does Bob like?", "snippet": found["snippet"], "score": 0.5,
         "updated_at": found["updated_at"],
     }  # fmt: skip
     assert "“Bob likes jazz.”" in found["snippet"]

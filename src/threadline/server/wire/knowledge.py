@@ -14,6 +14,7 @@ from threadline.server import pages, refreshing
 from threadline.server.access import MakeRoom, ReadRoom, WriteRoom
 from threadline.server.house import Room
 from threadline.server.pages import Page
+from threadline.server.searching import search
 from threadline.server.store import knowledge, mental_models
 from threadline.server.store.knowledge import Node, Patch
 from threadline.server.store.mental_models import Edit, MentalModel
@@ -46,9 +47,6 @@ _TRIGGER: Mapping[str, Any] = {
     "refresh_after_consolidation": True,
 }
 _TOKENS = 4096
-
-# Reciprocal rank fusion's constant (Cormack, Clarke and Buettcher, 2009).
-_RANKS = 60
 
 _EXTRACTIVE = "without a language model the content is quoted from memory, and says so"
 
@@ -135,7 +133,7 @@ def export_knowledge_base(room: ReadRoom) -> KnowledgePageBundleResponse:
     "/search",
     operation_id="search_knowledge_base",
     summary="Search the pages",
-    **partly("pages are found by their words, not by meaning"),
+    **partly("a page that has neither a word of the query nor anything to do with it is not returned"),
 )
 def search_knowledge_base(
     room: ReadRoom,
@@ -143,9 +141,8 @@ def search_knowledge_base(
     q: Annotated[str, Query(min_length=1, description="Search query")],
     limit: Annotated[int, Query(ge=1, le=50, description="Maximum results to return")] = 10,
 ) -> KnowledgePageSearchResponse:
-    """The pages that have words of the query, best first."""
-    found = [page for page in _pages(*_tree(room)) if tags is None or tags.passes(frozenset(page.model.tags))]
-    ranked = [found[place] for place in pages.by_words(q, found)[:limit]]
+    """The pages that have words of the query or are about it, best first."""
+    among = [page for page in _pages(*_tree(room)) if tags is None or tags.passes(frozenset(page.model.tags))]
     results = [
         KnowledgePageSearchResult(
             id=page.node.id,
@@ -153,10 +150,10 @@ def search_knowledge_base(
             mental_model_id=page.model.id,
             source_query=page.model.source_query,
             snippet=page.snippet,
-            score=(_RANKS + 1) / (_RANKS + rank),
+            score=score,
             updated_at=page.model.last_refreshed_at,
         )
-        for rank, page in enumerate(ranked, start=1)
+        for page, score in search(room, q, among)[:limit]
     ]
     return KnowledgePageSearchResponse(results=results, total=len(results))
 
