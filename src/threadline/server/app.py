@@ -12,6 +12,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 import threadline
 from threadline.server import errors, sessions, wire
+from threadline.server.document import Documented
 from threadline.server.house import House
 from threadline.server.mcp import mount
 
@@ -32,7 +33,7 @@ def create_app(house: House) -> FastAPI:
         await mcp.close()
 
     mcp = mount.McpMount(house)
-    app = FastAPI(
+    app = Documented(
         title="Threadline",
         version=threadline.__version__,
         description="Long-term memory for AI agents, over the HTTP API of Hindsight and a session API of its own.",
