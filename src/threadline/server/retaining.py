@@ -120,7 +120,13 @@ def retain(room: Room, items: Sequence[Retaining], *, key: str | None = None) ->
     documents = tuple(dict.fromkeys(item.source for item, _ in ready))
     replaced = {item.source for item, mode in ready if mode == "replace"}
     stored = [item for item, _ in ready]
-    applied = room.engine.put(stored, key or f"retain:{secrets.token_hex(16)}", replaced=replaced)
+    key = key or f"retain:{secrets.token_hex(16)}"
+    vectors = room.tenant.house.backlogs
+    if vectors.embeds_now():
+        applied = room.engine.put(stored, key, replaced=replaced)
+    else:
+        with vectors.later(room):
+            applied = room.engine.put(stored, key, replaced=replaced, embed=False)
     from threadline.server import refreshing, webhooks  # they submit operations, and these retain
 
     webhooks.emit_retained(room, items, key)

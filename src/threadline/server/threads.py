@@ -23,10 +23,23 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(THREADS, thread_name_prefix="threadline-server")
 
 
+_working = 0  # changed by the event loop alone
+
+
+def working() -> int:
+    """How many requests are worked on, or wait for it."""
+    return _working
+
+
 async def work(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     """Call a function on one of the threads, in this context, and wait for it."""
+    global _working
     call = functools.partial(copy_context().run, function, *args, **kwargs)
-    return await asyncio.get_running_loop().run_in_executor(_pool(), call)
+    _working += 1
+    try:
+        return await asyncio.get_running_loop().run_in_executor(_pool(), call)
+    finally:
+        _working -= 1
 
 
 class ThreadRoute(APIRoute):

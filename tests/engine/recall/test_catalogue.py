@@ -29,6 +29,14 @@ class Memories:
         self.generation = 0
         self.complete_since = 0
         self.given = 0
+        self.vector = 0
+
+    def embed(self) -> None:
+        """Make the vectors that are missing."""
+        for memory, (row, vector) in self.held.items():
+            if vector is None:
+                self.vector += 1
+                self.held[memory] = row, bytes([memory % 120, 1, 2, 3])
 
     def add(
         self, document: int, pieces: int, *, embedded: bool, role: str = "user", speaker: str | None = None
@@ -36,6 +44,7 @@ class Memories:
         passage = self.given + 1
         for _ in range(pieces):
             self.given += 1
+            self.vector += embedded
             row = Row(self.given, passage, document, passage, role, speaker, float(passage), 7)
             self.held[self.given] = row, bytes([self.given % 120, 1, 2, 3]) if embedded else None
 
@@ -48,7 +57,7 @@ class Memories:
                 self.log.append((self.generation, memory))
 
     def state(self) -> State:
-        return State(self.generation, self.complete_since, max(self.held, default=0))
+        return State(self.generation, self.complete_since, max(self.held, default=0), vector=self.vector)
 
     def gone(self, generation: int) -> list[int]:
         return [memory for at, memory in self.log if at > generation]
@@ -63,6 +72,10 @@ class Memories:
         assert model == "m"
         found = [(memory, vector) for memory, (_, vector) in sorted(self.held.items()) if memory > after and vector]
         return found[:limit]
+
+    def late_vectors(self, model: str, ids: Sequence[int]) -> list[tuple[int, bytes]]:
+        assert 0 < len(ids) <= catalogue._SLICE
+        return [each for each in self.vectors(model, 0, len(self.held)) if each[0] in ids]
 
 
 def open_catalogue(store: Any) -> Catalogue:
@@ -122,6 +135,7 @@ additions = st.builds(
 removals = st.builds(lambda passages: ("remove", passages), st.sets(st.integers(1, 30), min_size=1, max_size=4))
 looks = st.just(("look",))
 anew = st.just(("anew",))
+embeds = st.just(("embed",))
 
 
 def do(store: Memories, step: Sequence[Any]) -> None:
@@ -130,6 +144,8 @@ def do(store: Memories, step: Sequence[Any]) -> None:
         store.add(document, pieces, embedded=embedded, role=role, speaker=speaker)
     elif step[0] == "remove":
         store.remove(step[1])
+    elif step[0] == "embed":
+        store.embed()
     elif step[0] == "anew":
         store.generation += 1
         store.complete_since = store.generation
@@ -146,7 +162,7 @@ def _small_arrays() -> Iterator[None]:
 
 
 @settings(deadline=None, max_examples=150)
-@given(st.lists(st.one_of(additions, additions, removals, looks, anew), max_size=25))
+@given(st.lists(st.one_of(additions, additions, removals, looks, embeds, anew), max_size=25))
 def test_equal_what_is_read_at_once(steps: list[Sequence[Any]]) -> None:
     store = Memories()
     kept = open_catalogue(store)

@@ -340,6 +340,7 @@ class TestCuration:
         for old, new in (("The code is swordfish.", "The code is tuna."), ("The key is marlin.", "The key is cod.")):
             assert bank.curate(unit_of(listing, old), Change(text=new))
         bank.forget("session:s", [1])
+        assert sorted(texts(listing)) == ["Go.", "On.", "The key is cod."]
         assert bank.shelf.delete("doc") == 1
         bank.forget("session:s")
         assert texts(listing) == []

@@ -93,6 +93,7 @@ class Catalogue:
         self._lock = threading.Lock()
         self._generation = -1
         self._newest = 0
+        self._vector = 0
         self._columns = _Columns(dimensions)
 
     def rows(self) -> Rows:
@@ -113,6 +114,11 @@ class Catalogue:
                 vectors = self._store.vectors(self._model, self._newest, _SLICE) if self._model else []
                 self._columns.extend(rows, vectors)
                 self._newest = rows[-1].memory
+            if state.vector != self._vector:  # some may be of memories that were read without
+                blank = self._columns.blank() if self._model else []
+                for start in range(0, len(blank), _SLICE):
+                    self._columns.fill(self._store.late_vectors(self._model, blank[start : start + _SLICE]))
+                self._vector = state.vector
             return self._columns.view()
 
 
@@ -155,6 +161,25 @@ class _Columns:
             self._vectors[start + held[fits]] = matrix
             self._norms[start + held[fits]] = lengths(matrix)
         self._length = end
+
+    def blank(self) -> list[int]:
+        """Memories without a vector, oldest first."""
+        import numpy as np
+
+        rows = np.flatnonzero(self._norms[: self._length] == 1)  # that of a vector is some 127
+        return [int(memory) for memory in self._each[0][rows]]
+
+    def fill(self, vectors: Sequence[tuple[int, bytes]]) -> None:
+        """Give memories the vectors that they had not. A reader of the moment sees too small a likeness, at worst."""
+        import numpy as np
+
+        if not vectors:
+            return
+        owners, blobs = zip(*vectors, strict=True)
+        rows = np.searchsorted(self._each[0][: self._length], owners)
+        matrix = stack(blobs, self.dimensions)
+        self._norms[rows] = lengths(matrix)
+        self._vectors[rows] = matrix
 
     def drop(self, memories: Sequence[int]) -> None:
         """Take rows out, into arrays of their own."""

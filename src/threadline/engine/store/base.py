@@ -212,6 +212,9 @@ class Store(Protocol):
     def vectors(self, model: str, after: int, limit: int) -> list[tuple[int, bytes]]:
         """The vectors of a model whose memories are newer than `after`, oldest first: memory, vector."""
 
+    def late_vectors(self, model: str, ids: Collection[int]) -> list[tuple[int, bytes]]:
+        """The vectors that a model has of these memories, oldest first: memory, vector."""
+
     def token_vectors(self, model: str, ids: Collection[int]) -> dict[int, bytes]:
         """The token vectors of memories that have some."""
 

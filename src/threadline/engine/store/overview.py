@@ -12,6 +12,7 @@ import apsw
 
 from threadline.database import storage_errors
 from threadline.engine.roles import memory_type
+from threadline.errors import StorageError
 
 _BUSY_MS = 10_000
 _SOURCES = 3  # the version of memory.db that tells documents of a server's caller
@@ -53,14 +54,24 @@ def overview(path: Path) -> Overview | None:
     """
     if not path.exists():
         return Overview()
+    try:
+        return _looked(path)
+    except StorageError:
+        return _looked(path) if path.exists() else Overview()  # deleted meanwhile, and perhaps made anew
+
+
+def _looked(path: Path) -> Overview | None:
+    found: Overview | None = None
     with storage_errors(path):
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
         try:
             connection.set_busy_timeout(_BUSY_MS)
-            with connection:  # one look at one state of the file
-                return _read(connection) if int(connection.pragma("user_version")) >= _SOURCES else None
+            connection.execute("BEGIN")  # one look at one state of the file; closing ends it
+            if int(connection.pragma("user_version")) >= _SOURCES:
+                found = _read(connection)
         finally:
             connection.close()
+    return found
 
 
 def _read(connection: apsw.Connection) -> Overview:

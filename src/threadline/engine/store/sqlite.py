@@ -179,7 +179,11 @@ class SqliteStore:
 
     def state(self) -> State:
         """How far the store is."""
-        sql = "SELECT generation, complete_since, (SELECT coalesce(max(id), 0) FROM memories), serving FROM state"
+        sql = """
+            SELECT generation, complete_since, (SELECT coalesce(max(id), 0) FROM memories), serving,
+                (SELECT coalesce(max(rowid), 0) FROM vectors)
+            FROM state
+        """
         return State(*self.database.rows(sql)[0])
 
     def texts(self, after: int, limit: int) -> list[tuple[int, int, str]]:
@@ -217,6 +221,15 @@ class SqliteStore:
             WHERE model = (SELECT id FROM models WHERE name = ?) AND memory > ? ORDER BY memory LIMIT ?
         """
         return [(memory, vector) for memory, vector in self.database.rows(sql, (model, after, limit))]
+
+    def late_vectors(self, model: str, ids: Collection[int]) -> list[tuple[int, bytes]]:
+        """The vectors that a model has of these memories, oldest first: memory, vector."""
+        sql = """
+            SELECT memory, vector FROM vectors
+            WHERE model = (SELECT id FROM models WHERE name = ?) AND memory IN (SELECT value FROM json_each(?))
+            ORDER BY memory
+        """
+        return [(memory, vector) for memory, vector in self.database.rows(sql, (model, json.dumps(list(ids))))]
 
     def token_vectors(self, model: str, ids: Collection[int]) -> dict[int, bytes]:
         """The token vectors of memories that have some."""

@@ -70,12 +70,14 @@ class State:
         complete_since: what went away is known since this generation.
         newest: the id of the newest memory.
         serving: the model whose vectors are searched; empty when there are none.
+        vector: the place of the newest vector; another one tells that some were made.
     """
 
     generation: int
     complete_since: int
     newest: int
     serving: str = ""
+    vector: int = 0
 
 
 @dataclass(frozen=True, slots=True)
