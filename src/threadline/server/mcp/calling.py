@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any
 
+from pydantic import ValidationError
 from pydantic_core import to_jsonable_python
 
 from threadline.errors import InputError, ThreadlineError, UnknownBankError
 from threadline.harmless import harmless
+from threadline.server.audit import recorded
+from threadline.server.configuring import problems
 from threadline.server.house import Room
 from threadline.server.mcp import banks, knowledge, memories, sessions  # noqa: F401 - they make the tools
 from threadline.server.mcp.tools import TOOLS, Tool, ToolError, Visitor
@@ -45,7 +49,10 @@ def call(visitor: Visitor, name: str, arguments: Mapping[str, Any]) -> dict[str,
     if tool is None:
         raise ToolError(f"There is no tool {name!r} here.")
     given = tool.parse(arguments)
-    told = fenced(to_jsonable_python(tool.act(_subject(visitor, tool, arguments), **given), by_alias=True))
+    subject = _subject(visitor, tool, arguments)
+    noted = tool.scope != "read" or name in ("recall", "reflect")
+    with recorded(subject, name, "mcp") if noted and isinstance(subject, Room) else nullcontext():
+        told = fenced(to_jsonable_python(tool.act(subject, **given), by_alias=True))
     return {"notice": NOTICE, **told} if tool.scope == "read" else dict(told)
 
 
@@ -81,6 +88,8 @@ def answer(visitor: Visitor, name: str, arguments: Mapping[str, Any]) -> tuple[d
         return call(visitor, name, arguments), False
     except ThreadlineError as error:
         return {"error": str(error)}, True
+    except ValidationError as error:
+        return {"error": f"{name}: {problems(error)}"}, True
     except Exception as error:  # noqa: BLE001 - a fault of ours: the client is told so, and the log says where
         _log.exception("mcp tool failed", extra={"tool": name, "error": type(error).__name__})
         return {"error": "The server could not do this; its log says why."}, True
