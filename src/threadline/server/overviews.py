@@ -9,8 +9,9 @@ from datetime import datetime
 
 from threadline.backends.embedded import bank_folder
 from threadline.engine.store.overview import Overview, overview
-from threadline.errors import StorageError
+from threadline.errors import StorageError, UnknownBankError
 from threadline.server.house import Room
+from threadline.server.store import banks
 from threadline.server.store.aliases import Alias
 
 _LOG = logging.getLogger("threadline.server")
@@ -45,8 +46,18 @@ def holds(room: Room) -> Overview:
     """What a bank holds.
 
     Raises:
+        UnknownBankError: it was deleted.
         StorageError: its file cannot be read.
     """
+    try:
+        return _read(room)
+    except StorageError:
+        if banks.find_by_uid(room.database, room.uid) is None:
+            raise UnknownBankError(f"Bank '{room.id}' not found") from None
+        raise
+
+
+def _read(room: Room) -> Overview:
     path = room.tenant.home / "banks" / bank_folder(room.id) / "memory.db"
     found = overview(path)
     if found is None:
@@ -55,12 +66,14 @@ def holds(room: Room) -> Overview:
     return found or Overview()
 
 
-def _glance(room: Room) -> Overview:
-    """What a bank holds; nothing where its file cannot be read: one such bank must not hide the others."""
+def glance(room: Room) -> Overview:
+    """What a bank holds; nothing where that cannot be read: one such bank must not hide the others."""
     try:
         return holds(room)
+    except UnknownBankError:
+        return Overview()
     except StorageError as error:
-        _LOG.warning("A bank is listed as if it were empty: %s", error)
+        _LOG.warning("A bank is counted as if it were empty: %s", error)
         return Overview()
 
 
@@ -88,6 +101,6 @@ def listed(
     found: Sequence[tuple[Room, tuple[str, ...]]], aliases: dict[str, list[Alias]], limit: int, offset: int
 ) -> list[Listed]:
     """A page of banks, the last written first."""
-    everything = [Listed(room, _glance(room), tuple(aliases.get(room.uid, ())), matched) for room, matched in found]
+    everything = [Listed(room, glance(room), tuple(aliases.get(room.uid, ())), matched) for room, matched in found]
     everything.sort(key=lambda each: (each.at, each.room.id), reverse=True)
     return everything[offset : offset + limit]

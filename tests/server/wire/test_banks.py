@@ -13,9 +13,12 @@ from tests.server.guarded import bearer, guarded
 from threadline.backends.embedded import bank_folder
 from threadline.engine.models.fake import FakeEmbedder
 from threadline.engine.store.sqlite import SCHEMA
+from threadline.errors import StorageCorruptError, UnknownBankError
+from threadline.server import overviews
 from threadline.server.app import create_app
 from threadline.server.house import House
 from threadline.server.keys import Keys
+from threadline.server.store import aliases, banks
 from threadline.settings import Settings
 
 BANKS = "/v1/default/banks"
@@ -252,6 +255,21 @@ def test_list_the_others_where_a_bank_is_damaged(client: TestClient, house: Hous
     file.write_bytes(b"no database" * 100)
     listed = client.get(BANKS).json()["banks"]
     assert {each["bank_id"]: each["fact_count"] for each in listed} == {"whole": 1, "damaged": 0}
+
+
+def test_say_that_a_bank_was_deleted_while_it_is_read(client: TestClient, house: House) -> None:
+    client.put(f"{BANKS}/b", json={})
+    room = house.tenant().room("b")
+    file = house.settings.home / "banks" / bank_folder("b") / "memory.db"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"no database" * 100)
+    with pytest.raises(StorageCorruptError):
+        overviews.holds(room)
+    banks.remove(room.database, room.uid)
+    with pytest.raises(UnknownBankError):
+        overviews.holds(room)
+    with pytest.raises(UnknownBankError):
+        aliases.create(room.database, room.uid, "other")
 
 
 def test_delete_a_bank_with_everything(client: TestClient) -> None:

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from threadline.server.house import House
+from threadline.server.house import House, Room
 from threadline.server.store import mental_models
+from threadline.server.wire import templates
+from threadline.server.wire.config import room_to_configure
 
 BANKS = "/v1/default/banks"
 
@@ -150,6 +152,21 @@ def test_refuse_what_is_no_template(client: TestClient, template: Any, status: i
 def test_refuse_what_is_no_json(client: TestClient, text: bytes) -> None:
     refused = client.post(f"{BANKS}/t/import", content=text)
     assert (refused.status_code, list(refused.json())) == (400, ["detail"])
+
+
+@pytest.mark.parametrize("part", ["bank", "mental_models", "directives"])
+def test_say_that_a_bank_was_deleted_meanwhile(
+    client: TestClient, house: House, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    def find_and_delete(*args: Any) -> Room:
+        room = room_to_configure(*args)
+        house.tenant().remove(room.id)
+        return room
+
+    monkeypatch.setattr(templates, "room_to_configure", find_and_delete)
+    refused = client.post(f"{BANKS}/t/import", json={"version": "1", part: TEMPLATE[part]})
+    detail = "Bank 't' changed or was deleted during template import; retry the import."
+    assert (refused.status_code, refused.json()) == (409, {"detail": detail})
 
 
 def test_import_what_was_exported(client: TestClient) -> None:

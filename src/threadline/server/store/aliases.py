@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import apsw
 
 from threadline.database import Database
+from threadline.errors import UnknownBankError
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +46,15 @@ def every(database: Database) -> dict[str, list[Alias]]:
 
 
 def create(database: Database, bank: str, alias: str, *, shown: bool = False) -> bool:
-    """Let a bank answer to an alias; False where a bank or another alias has that name."""
+    """Let a bank answer to an alias; False where a bank or another alias has that name.
+
+    Raises:
+        UnknownBankError: the bank was deleted.
+    """
 
     def work(connection: apsw.Connection) -> bool:
+        if connection.execute("SELECT 1 FROM banks WHERE uid = ?", (bank,)).get is None:
+            raise UnknownBankError("The bank was deleted meanwhile")
         connection.execute(
             "INSERT INTO aliases (alias, bank, created_at) SELECT :alias, :bank, :now "
             "WHERE NOT EXISTS (SELECT 1 FROM banks WHERE id = :alias) ON CONFLICT (alias) DO NOTHING",

@@ -90,7 +90,7 @@ def delete_bank(request: Request, bank_id: str) -> DeleteResponse:
         room = room_to_admin(request, bank_id)
     except UnknownBankError:
         return _deleted(bank_id, 0)
-    held = overviews.holds(room)
+    held = overviews.glance(room)
     room.tenant.remove(room.id)
     return _deleted(room.id, held.memories + held.entities + held.documents)
 

@@ -11,11 +11,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import ValidationError
 
-from threadline.errors import RequestError
+from threadline.errors import ConflictError, RequestError, StorageError, UnknownBankError
 from threadline.server import configuring, refreshing
 from threadline.server.access import ReadRoom, caller_of
 from threadline.server.house import Room
-from threadline.server.store import directives, mental_models
+from threadline.server.store import banks, directives, mental_models
 from threadline.server.store.directives import Directive
 from threadline.server.store.mental_models import MentalModel
 from threadline.server.wire.base import WireRoute, same
@@ -70,13 +70,14 @@ def import_bank_template(
             dry_run=True,
         )
     room = room_to_configure(request, bank_id, updates)
-    if updates:
-        configuring.update(room, updates)
-    done = BankTemplateImportResponse(bank_id=room.id, config_applied=bool(updates))
-    for model in manifest.mental_models or ():
-        _set_model(room, model, done)
-    _set_directives(room, manifest.directives or (), done)
-    return done
+    try:
+        return _apply(room, manifest, updates)
+    except (StorageError, UnknownBankError):
+        if banks.find_by_uid(room.database, room.uid) is not None:
+            raise
+        raise ConflictError(
+            f"Bank '{room.id}' changed or was deleted during template import; retry the import."
+        ) from None
 
 
 @router.get("/v1/default/banks/{bank_id}/export", operation_id="export_bank_template", **same())
@@ -96,6 +97,16 @@ def export_bank_template(room: ReadRoom) -> BankTemplateManifest:
 def get_bank_template_schema() -> dict[str, Any]:
     """The JSON Schema of a template."""
     return BankTemplateManifest.model_json_schema()
+
+
+def _apply(room: Room, manifest: BankTemplateManifest, updates: dict[str, Any]) -> BankTemplateImportResponse:
+    if updates:
+        configuring.update(room, updates)
+    done = BankTemplateImportResponse(bank_id=room.id, config_applied=bool(updates))
+    for model in manifest.mental_models or ():
+        _set_model(room, model, done)
+    _set_directives(room, manifest.directives or (), done)
+    return done
 
 
 def _manifest(text: bytes) -> BankTemplateManifest:
