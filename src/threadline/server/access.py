@@ -69,6 +69,7 @@ def _room(request: Request, bank_id: str, scope: Scope) -> Room:
     room = _tenant(request, scope).room(bank_id)
     if not caller.sees(room.id):  # what it names may be another bank's alias
         raise UnknownBankError(f"Bank '{bank_id}' not found")
+    request.state.room = room  # for the audit log
     return room
 
 
@@ -101,6 +102,7 @@ def room_to_make(request: Request, bank_id: str) -> Room:
         room = _tenant(request, "write").make_room(bank_id)
         if not caller.sees(room.id):  # an alias of a bank that it may not see
             raise
+        request.state.room = room
         return room
 
 

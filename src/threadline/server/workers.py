@@ -21,6 +21,7 @@ from threadline.errors import (
     StorageFullError,
     ThreadlineError,
 )
+from threadline.server.audit import recorded
 from threadline.server.operations import KINDS, Carry, Operation
 from threadline.server.store import operations as store
 
@@ -35,6 +36,9 @@ ATTEMPTS = 20
 
 #: How long nothing is begun after the file could not be read or written, in seconds.
 _TROUBLE_SECONDS = 1.0
+
+#: What the audit log calls a kind where it is something else.
+_ACTIONS = {"retain": "batch_retain"}
 
 _LOG = logging.getLogger("threadline.server")
 _CHANCE = random.Random()  # noqa: S311 - spreads retries, guards nothing
@@ -259,7 +263,8 @@ class Workers:
         if room is None:
             return  # the bank was deleted, and the operation with it
         try:
-            result = self._kinds[operation.kind](room, operation)
+            with recorded(room, _ACTIONS.get(operation.kind, operation.kind), "system", operation_id=operation.id):
+                result = self._kinds[operation.kind](room, operation)
         except Again as again:
             self._settle(job, str(again), again)
         except PASSING as error:

@@ -26,4 +26,5 @@ MODULES: tuple[str, ...] = (
     "graph",
     "stats",
     "webhooks",
+    "audit",
 )

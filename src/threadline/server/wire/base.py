@@ -9,6 +9,9 @@ from typing import Any, Literal
 from fastapi import Request, Response
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from threadline.errors import ThreadlineError
+from threadline.server.audit import Noting
+from threadline.server.errors import status_of
 from threadline.server.threads import ThreadRoute
 
 #: The unknown top-level fields of the request that is being read.
@@ -35,7 +38,10 @@ class WireBody(WireShape):
 
 
 class WireRoute(ThreadRoute):
-    """A route that names the unknown fields of a request's body in `x-ignored-params`, as Hindsight does."""
+    """A route that names the unknown fields of a request's body in `x-ignored-params`, as Hindsight does.
+
+    What the audit log has to know of, it notes there.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler of the route."""
@@ -44,10 +50,15 @@ class WireRoute(ThreadRoute):
         async def handle_and_name(request: Request) -> Response:
             ignored: list[str] = []
             token = _ignored.set(ignored)
+            noting = Noting(request, self.operation_id)
             try:
                 response = await handle(request)
+            except ThreadlineError as error:
+                await noting.end(status_of(error))
+                raise
             finally:
                 _ignored.reset(token)
+            await noting.end(response.status_code)
             if ignored:
                 response.headers["x-ignored-params"] = _header(ignored)
             return response
