@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from threadline.server.wire.base import WireBody, WireShape
+from threadline.server.wire.shapes.recall import ChunkAttachment
 
 ObservationScopes = Literal["per_tag", "combined", "all_combinations", "shared"] | list[list[str]]
 
@@ -36,18 +37,6 @@ class ListDocumentsResponse(WireShape):
     limit: int
     offset: int
     total_is_estimate: bool = False
-
-
-class ChunkAttachment(WireShape):
-    """A file that a text refers to."""
-
-    id: str
-    hash: str
-    kind: str
-    media_type: str
-    byte_size: int
-    filename: str | None = None
-    url: str
 
 
 class DocumentResponse(WireShape):
@@ -108,7 +97,7 @@ class ObservationIdSample(WireShape):
     """How many observations, and some of them."""
 
     count: int = 0
-    ids: list[str] = []
+    ids: list[str] = Field(default_factory=list)
 
 
 class DocumentEvent(WireShape):
@@ -116,14 +105,14 @@ class DocumentEvent(WireShape):
 
     document_id: str
     kind: DocumentEventKind
-    created_at: str | None = Field(default=None, json_schema_extra={"format": "date-time"})
+    created_at: str = Field(default_factory=str, json_schema_extra={"format": "date-time"})
     operation_id: str | None = None
     fact_id: str | None = None
     facts_added: int = 0
     facts_removed: int = 0
-    observations_created: ObservationIdSample = ObservationIdSample()
-    observations_updated: ObservationIdSample = ObservationIdSample()
-    observations_removed: ObservationIdSample = ObservationIdSample()
+    observations_created: ObservationIdSample = Field(default_factory=ObservationIdSample)
+    observations_updated: ObservationIdSample = Field(default_factory=ObservationIdSample)
+    observations_removed: ObservationIdSample = Field(default_factory=ObservationIdSample)
 
 
 class DocumentHistoryResponse(WireShape):

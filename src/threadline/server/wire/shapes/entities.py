@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import Field
+
 from threadline.server.wire.base import WireShape
+from threadline.server.wire.shapes.recall import EntityObservationResponse
 
 
 class TagItem(WireShape):
@@ -41,13 +44,6 @@ class EntityListResponse(WireShape):
     total: int
     limit: int
     offset: int
-
-
-class EntityObservationResponse(WireShape):
-    """What was observed of an entity."""
-
-    text: str
-    mentioned_at: str | None = None
 
 
 class EntityDetailResponse(WireShape):
@@ -122,4 +118,4 @@ class MemoriesTimeseriesResponse(WireShape):
     period: str
     trunc: str
     time_field: str = "created_at"
-    buckets: list[MemoryTimeseriesBucket] = []
+    buckets: list[MemoryTimeseriesBucket] = Field(default_factory=list)
