@@ -16,6 +16,7 @@ from threadline.cli.explaining import explain
 from threadline.cli.forgetting import forget
 from threadline.cli.hermes import hermes
 from threadline.cli.keys import keys
+from threadline.cli.mcp import mcp
 from threadline.cli.memories import recall, reflect, retain
 from threadline.cli.options import Commands, Options, examples, shared_options
 from threadline.cli.outbox import outbox
@@ -85,7 +86,7 @@ def app() -> None:
 
 for each in (
     *(import_, recall, explain, reflect, retain, sessions, show, status, outbox, forget, export, rebuild),
-    *(serve, keys, backup, restore, doctor),
+    *(serve, mcp, keys, backup, restore, doctor),
     *(hermes, demo),
 ):
     app.add_command(each)

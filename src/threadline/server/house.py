@@ -16,7 +16,7 @@ from threadline.engine.bank import Bank
 from threadline.engine.models.base import Embedder
 from threadline.engine.models.plugins import open_embedder, reopen_embedder
 from threadline.engine.store.shelf import Shelf
-from threadline.errors import ClosedError, UnknownBankError
+from threadline.errors import ClosedError, StorageBusyError, UnknownBankError
 from threadline.journal.journal import Journal
 from threadline.journal.owner import Claim
 from threadline.memory import Memory
@@ -43,6 +43,10 @@ class House:
         embedder: opens what finds by meaning, for each tenant; not given: what the settings name. A model is in memory
             once, however many use it.
         allowed: where webhooks may be although that is not public.
+        shared: where another process is the server of the data directory, work beside it: what it began is its own.
+
+    Attributes:
+        alone: whether this process is the server of the data directory, so that what an earlier one began is its own.
 
     Raises:
         StorageBusyError: another server runs on this data directory.
@@ -55,11 +59,13 @@ class House:
         *,
         embedder: Callable[[], Embedder | None] | None = None,
         allowed: Allowed = Allowed(),  # noqa: B008 - nothing changes it
+        shared: bool = False,
     ) -> None:
         self.settings = settings
         self.allowed = allowed
         self.open_embedder = embedder or (lambda: open_embedder(settings.embedder, settings.embedder_options))
-        self._claim = Claim(settings.home / "server.lock", "Another server runs on this data directory; stop it first.")
+        self._claim = _claim(settings.home, shared=shared)
+        self.alone = self._claim is not None
         self._lock = threading.Lock()
         self._tenants: dict[str, Tenant] = {}
         self._closed = False
@@ -115,7 +121,17 @@ class House:
             self._tenants.clear()
         for tenant in tenants:
             tenant.close(seconds)
-        self._claim.close()
+        if self._claim is not None:
+            self._claim.close()
+
+
+def _claim(home: Path, *, shared: bool) -> Claim | None:
+    try:
+        return Claim(home / "server.lock", "Another server runs on this data directory; stop it first.")
+    except StorageBusyError:
+        if not shared:
+            raise
+        return None
 
 
 class Tenant:

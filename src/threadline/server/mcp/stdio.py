@@ -30,7 +30,7 @@ def serve_home(settings: Settings, *, many: bool) -> None:
         settings: those of the data directory; their bank is the one that is meant where a call names none.
         many: whether a call may name another bank.
     """
-    house = House(settings)
+    house = House(settings, shared=True)  # a host starts one for each of its windows
     try:
         visitor = Visitor(house.tenant(DEFAULT), Caller(), settings.bank, many)
         anyio.run(_serve, mcp_server(lambda _: visitor))
