@@ -70,7 +70,11 @@ def list_banks(
     )
 
 
-@router.put(_PATH, operation_id="create_or_update_bank", **same())
+@router.put(
+    _PATH,
+    operation_id="create_or_update_bank",
+    **partly("an id may begin with an underscore, and may have 256 characters"),
+)
 def create_or_update_bank(request: Request, bank_id: str, body: CreateBankRequest) -> BankProfileResponse:
     """Make a bank, or change one: its name, its missions, how its answers are to sound."""
     updates = configuring.validate(body.updates())
