@@ -210,7 +210,8 @@ class Workers:
                 self._tenants.setdefault(tenant.name, tenant)
             self._begun = True
         for name, kind in {(name, kind) for name in list(self._tenants) for kind in list(self._kinds)} - self._adopted:
-            store.resume(self._tenants[name].database, kind)
+            if self._house.alone:
+                store.resume(self._tenants[name].database, kind)
             self._adopted.add((name, kind))
         while self._stranded:
             store.put_back(self._stranded[-1].tenant.database, self._stranded[-1].operation)
