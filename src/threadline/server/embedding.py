@@ -77,6 +77,8 @@ class Backlogs:
         finally:
             with self._lock:
                 self._storing[room.uid] -= 1
+                if room.uid in self._additions:  # who looked before it was stored has to look again
+                    self._additions[room.uid] += 1
                 if not self._storing[room.uid]:
                     del self._storing[room.uid]
             self._wake.set()
