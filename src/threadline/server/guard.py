@@ -46,6 +46,8 @@ class Guard:
         self._rates = Rates(settings.requests_per_second, settings.burst, time.monotonic)
         self._hosts = _LOOPBACK | {name.lower() for name in settings.allowed_hosts}
         self._origins = frozenset(origin.lower() for origin in settings.cors_origins)
+        self._loopback = settings.loopback
+        self._has_key = False
         self._keeping: set[asyncio.Future[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -68,7 +70,7 @@ class Guard:
         Neither by a name of its own that it has point here (DNS rebinding: `Host` tells), nor across sites (`Origin`).
         """
         host = headers.get(b"host", b"").decode("latin-1").lower()
-        if self._settings.loopback and _name(host) not in self._hosts:
+        if self._loopback and _name(host) not in self._hosts:
             return Refusal(403, "This server answers on loopback names only; the setting allowed_hosts adds others.")
         origin = headers.get(b"origin", b"").decode("latin-1").lower()
         if not origin or origin in self._origins or "*" in self._origins or urlsplit(origin).netloc == host:
@@ -106,10 +108,11 @@ class Guard:
         return Caller(key.tenant, key.id, key.banks, key.scope)
 
     def asks(self) -> bool:
-        """Whether a key is asked for. Looked up for each request: the first key that is made closes the door."""
+        """Whether a key is asked for. The first one that is made closes the door, and it is never opened again."""
         if self._settings.auth != "auto":
             return self._settings.auth == "required"
-        return self._token is not None or not self._settings.loopback or self._keys.any()
+        self._has_key = self._has_key or self._token is not None or not self._loopback or self._keys.any()
+        return self._has_key
 
     def _keep_used(self) -> None:
         """Write down now and then when keys were used, beside the requests."""

@@ -81,6 +81,7 @@ def start_logging(stream: TextIO | None = None, *, requests: bool = True) -> log
         stream: where to; stderr if not given.
         requests: whether each request has a line.
     """
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # asked of the system for each line
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonLines())
     root = logging.getLogger()
