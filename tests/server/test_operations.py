@@ -341,6 +341,16 @@ def test_forget_what_failed_of_a_document(room: Room, gate: Gate) -> None:
     operations.forget_document(room, "a")
     assert store.get(room.tenant.database, room.uid, names[0]) is None
     assert _get(room, names[1]).state == "cancelled"
+    operations.forget_document(room, None)
+    assert store.get(room.tenant.database, room.uid, names[1]) is None
+
+
+def test_leave_nothing_of_a_deleted_bank_in_any_file(house: House, room: Room) -> None:
+    name = operations.submit(room, "batch_retain", _payload("The quincunxes of the harbour master.")).id
+    _ended(room, name)
+    house.tenant().remove("bank")
+    files = [path for path in house.settings.home.rglob("*") if path.is_file()]
+    assert not [path for path in files if b"quincunxes" in path.read_bytes()]
 
 
 def test_leave_the_rest_for_the_next_start(tmp_path: Path, gate: Gate) -> None:

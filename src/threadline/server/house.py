@@ -215,9 +215,10 @@ class Tenant:
 
     def clear(self, room: Room) -> None:
         """Delete everything that a bank has, its sessions too; the bank itself stays, with what is set for it."""
-        from threadline.server import files
+        from threadline.server import files, operations
 
         files.drop(room)
+        operations.forget_document(room, None)
         if (self.home / "journal.db").exists():
             self._empty(room, seconds=30.0)
         else:
@@ -248,6 +249,8 @@ class Tenant:
         banks.remove(self.database, room.uid)
         self.house.workers.leave(self, room.uid)
         files.sweep(self)
+        with contextlib.suppress(StorageBusyError):  # a backup reads it just now, and a proof of the forget says so
+            self.database.compact()  # what waited to be retained was written there
 
     @contextlib.contextmanager
     def memory(self, room: Room) -> Iterator[Memory]:

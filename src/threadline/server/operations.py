@@ -191,8 +191,8 @@ def delete(room: Room, operation_id: str) -> None:
     room.tenant.database.write("operations.delete", work)
 
 
-def forget_document(room: Room, document: str) -> None:
-    """Remove what failed or was cancelled and still holds something of a document."""
+def forget_document(room: Room, document: str | None) -> None:
+    """Remove what failed or was cancelled and still holds something of a document; None: of any."""
     store.delete_of_document(room.tenant.database, room.uid, document)
 
 

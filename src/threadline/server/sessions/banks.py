@@ -8,7 +8,7 @@ from pathlib import Path
 from threadline.journal.figures import BankStatus, SessionStatus
 from threadline.journal.records import SessionSummary
 from threadline.proof import Proof
-from threadline.server import refreshing
+from threadline.server import operations, refreshing
 from threadline.server.access import ReadTenant, TheCaller
 from threadline.server.house import Room
 from threadline.server.sessions import answers, shapes
@@ -137,8 +137,9 @@ def _forget(room: Room, body: shapes.Forget) -> Proof:
         return room.tenant.forget(room, body.seconds)
     document = body.document if body.session is None else f"session:{body.session}"
     withdrawn = refreshing.withdraw(room, {document or ""})
-    if withdrawn.models or withdrawn.changes:
-        room.database.compact()  # mental models quoted it, and no file may have a byte of it
+    if body.turn is None:
+        operations.forget_document(room, document or "")
+    room.database.compact()  # mental models quoted it, operations stored it, and no file may have a byte of it
     with memory_of(room) as memory:
         proof = memory.forget(session=body.session, turn=body.turn, document=body.document, seconds=body.seconds)
     withdrawn.renew(room)

@@ -360,16 +360,16 @@ def delete(connection: apsw.Connection, operation: Operation) -> None:
     connection.execute("DELETE FROM operations WHERE seq = ?", (operation.seq,))
 
 
-def delete_of_document(database: Database, bank: str, document: str) -> None:
-    """Remove what failed or was cancelled and still holds something of a document."""
-    among = "SELECT 1 FROM json_each(payload, '$.items') WHERE value ->> 'document' = ?"
+def delete_of_document(database: Database, bank: str, document: str | None) -> None:
+    """Remove what failed or was cancelled and still holds something of a document; None: of any."""
+    among = "SELECT 1 FROM json_each(payload, '$.items') WHERE ?2 IS NULL OR value ->> 'document' = ?2"
     database.write(
         "operations.delete",
         lambda connection: connection.execute(
             f"""
             DELETE FROM operations WHERE seq IN (
                 SELECT coalesce(parent, seq) FROM operations
-                WHERE bank = ? AND state IN ('failed', 'cancelled') AND EXISTS ({among})
+                WHERE bank = ?1 AND state IN ('failed', 'cancelled') AND EXISTS ({among})
             )
             """,  # noqa: S608
             (bank, document),
