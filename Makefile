@@ -174,6 +174,7 @@ tune: $(READY) ## Fit the weights of recall to real conversations, and say what 
 
 docs: $(READY) ## Write the generated pages of docs/
 	@$(BIN)/python -m threadline.cli.reference docs/cli.md
+	@$(BIN)/python -m threadline.server.reference docs/server.md
 
 lock: ## Lock the development dependencies anew
 	$(PYTHON) -m venv .venv-lock
