@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
-import anyio.to_thread
 import mcp_types as types
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel.server import Server
@@ -15,6 +13,7 @@ from mcp.server.lowlevel.server import Server
 import threadline
 from threadline.server.mcp.calling import answer, tools_of
 from threadline.server.mcp.tools import Tool, Visitor
+from threadline.server.threads import work
 
 NAME = "threadline"
 
@@ -37,12 +36,11 @@ def mcp_server(visitor_of: Callable[[Context], Visitor]) -> Server[Any]:
 
     async def list_tools(context: Context, _: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         visitor = visitor_of(context)
-        found = await anyio.to_thread.run_sync(tools_of, visitor)
+        found = await work(tools_of, visitor)
         return types.ListToolsResult(tools=[_described(each, visitor) for each in found.values()])
 
     async def call_tool(context: Context, asked: types.CallToolRequestParams) -> types.CallToolResult:
-        work = partial(answer, visitor_of(context), asked.name, asked.arguments or {})
-        told, failed = await anyio.to_thread.run_sync(work)
+        told, failed = await work(answer, visitor_of(context), asked.name, asked.arguments or {})
         text = json.dumps(told, ensure_ascii=False, separators=(",", ":"))
         return types.CallToolResult(
             content=[types.TextContent(type="text", text=text)], structured_content=told, is_error=failed

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from threadline.documents import Recalled
 from threadline.proof import Proof
+from threadline.server import files
 from threadline.server.house import Room
 from threadline.server.mcp.tools import said, tool
 from threadline.turns import Turn
@@ -116,6 +117,7 @@ def forget(
     It is removed from every file, and then every file is searched for what was forgotten; the answer says what was
     searched and what was found. What was forgotten cannot be brought back.
     """
+    files.drop(room)  # an archive may hold it
     with room.tenant.memory(room) as memory:
         proof = memory.forget(session=session, turn=turn, document=document)
     return _proof(proof, room.tenant.home)
