@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +16,7 @@ import pytest
 
 from tests.cli.conftest import process
 from tests.server.processes import SECONDS, Running, serving
+from threadline.backup import back_up, restore
 from threadline.server.keys import Keys
 
 BANK = "/v1/default/banks/b"
@@ -222,6 +225,35 @@ def test_lose_no_retain_that_was_answered_when_stopped(tmp_path: Path, log: Path
             assert text in {each["text"] for each in found["results"]}
 
 
+def test_back_up_a_server_that_is_writing(tmp_path: Path, log: Path) -> None:
+    """What was answered before the backup began is in it; what is served from it is whole and goes on."""
+    home, restored = tmp_path / "home", tmp_path / "restored"
+    stop = threading.Event()
+    first = [f"first{number}" for number in range(5)]
+
+    def write() -> None:
+        with running.client() as client:
+            number = 0
+            while not stop.is_set():
+                number += 1
+                assert _retain(client, f"later{number}").status_code == 200
+
+    with serving(home, log=log) as running, running.client() as client:
+        for text in first:
+            assert _retain(client, text).status_code == 200
+        writer = threading.Thread(target=write)
+        writer.start()
+        back_up(home, tmp_path / "backup")
+        stop.set()
+        writer.join(SECONDS)
+    restore(tmp_path / "backup", restored)
+    with serving(restored, log=log) as running, running.client() as client:
+        assert _retain(client, "after").status_code == 200
+        for text in (*first, "after"):
+            found = client.post(f"{BANK}/memories/recall", json={"query": text}).json()
+            assert [each["text"] for each in found["results"]].count(text) == 1
+
+
 def test_refuse_to_be_reached_by_others_without_a_key(tmp_path: Path) -> None:
     home = tmp_path / "home"
     refused = process(home, "serve", "--host", "0.0.0.0", "--port", "0")  # noqa: S104 - that is what is refused
@@ -282,3 +314,16 @@ def test_start_soon(tmp_path: Path, log: Path) -> None:
         if took[-1] < 1.5:
             break
     assert min(took) < 3.0, took
+
+
+def test_end_although_something_hangs(tmp_path: Path) -> None:
+    """A thread that never ends keeps a process alive; the way to the end has a limit, and what it was to do is told."""
+    code = (
+        "import threading\n"
+        "from threadline.server.logs import start_logging\n"
+        "from threadline.server.serving import Stop\n"
+        "start_logging(); Stop(0.1).asked(); threading.Event().wait()\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=SECONDS, check=False)
+    assert ended.returncode == 1
+    assert "still hangs" in json.loads(ended.stderr)["event"]

@@ -33,7 +33,7 @@ from threadline.settings import Settings
 
 _KEEP_ALIVE_SECONDS = 65
 _BACKLOG = 2048
-#: How long a stop may take beyond its deadlines before the process ends as it is: everything accepted is on disk.
+#: How long a stop may take beyond its deadlines, and one that is hurried at all.
 _GRACE_SECONDS = 5.0
 
 
@@ -54,7 +54,7 @@ def serve(settings: Settings, server: ServerSettings, announce: Callable[[str], 
         check_door(server, keys, token)
         listener = stack.enter_context(contextlib.closing(bind(server)))
         house = House(settings, allowed=Allowed.parse(server.webhook_allowed_hosts))
-        stop = Stop()
+        stop = Stop(server.stop_seconds + settings.shutdown_seconds + _GRACE_SECONDS)
         stack.callback(_close, house, keys, stop)
         house.tenant()
         app = create_app(house)
@@ -141,32 +141,32 @@ def raise_file_limit() -> None:
 
 
 class Stop:
-    """The way to the end, once it was asked for.
+    """The way to the end, once it was asked for: what hangs must not keep the process alive.
+
+    Args:
+        seconds: how long it may take before the process ends as it is. Everything that was answered is on disk.
 
     Attributes:
         hurried: whether it was asked for again.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float) -> None:
         self.hurried = False
+        self._seconds = seconds
         self._timer: threading.Timer | None = None
 
-    def within(self, seconds: float) -> None:
-        """End the process as it is unless `done` comes first: a request that hangs must not keep it alive."""
+    def asked(self) -> None:
+        """It is asked for, or asked for again."""
         if self._timer is not None:
+            self.hurried = True
             self._timer.cancel()
-        self._timer = threading.Timer(seconds, self._end)
-        self._timer.daemon = True
+        self._timer = threading.Timer(_GRACE_SECONDS if self.hurried else self._seconds, self._end)
+        self._timer.daemon = True  # it goes with the process, if that ends in time
         self._timer.start()
-
-    def done(self) -> None:
-        """It ended in time."""
-        if self._timer is not None:
-            self._timer.cancel()
 
     @staticmethod
     def _end() -> None:
-        LOG.error("Something still hangs; the process ends as it is. What was accepted is on disk.")
+        LOG.error("Something still hangs; the process ends as it is. What was answered is on disk.")
         logging.shutdown()
         os._exit(1)
 
@@ -186,12 +186,9 @@ class _Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - as uvicorn calls it
         self._app.state.stopping = True
-        seconds = float(self.config.timeout_graceful_shutdown or 0) + 2 * _GRACE_SECONDS
-        if self.should_exit:
-            self.force_exit = self._stop.hurried = True
-            seconds = _GRACE_SECONDS
+        self._stop.asked()
+        self.force_exit = self._stop.hurried
         self.should_exit = True
-        self._stop.within(seconds)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -230,4 +227,3 @@ def _close(house: House, keys: Keys, stop: Stop) -> None:
         keys.keep_used()
     except StorageError as error:
         LOG.warning("When keys were used could not be written down", exc_info=error)
-    stop.done()

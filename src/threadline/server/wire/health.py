@@ -13,6 +13,7 @@ from threadline.errors import AccessError, ThreadlineError
 from threadline.server import metrics
 from threadline.server.access import TheCaller, house_of
 from threadline.server.house import DEFAULT, House
+from threadline.server.threads import THREADS, working
 from threadline.server.wire.base import WireRoute, json_response, partly, same
 from threadline.server.wire.shapes.health import FeaturesInfo, HealthResponse, LivenessResponse, VersionResponse
 
@@ -90,22 +91,25 @@ def figures(request: Request, caller: TheCaller) -> Response:
 
 
 async def _readiness(request: Request) -> Response:
-    limiter = anyio.to_thread.current_default_thread_limiter()
-    used, most = limiter.borrowed_tokens, int(limiter.total_tokens)
-    waiting = limiter.statistics().tasks_waiting
+    used = min(working(), THREADS)
     began = time.perf_counter()
     stopping = getattr(request.app.state, "stopping", False)
-    trouble = "stopping" if stopping else await anyio.to_thread.run_sync(_trouble, house_of(request))
+    trouble = "stopping" if stopping else await _elsewhere(request)
     found = HealthResponse(
         status="unhealthy" if trouble else "healthy",
         database=trouble or "connected",
         db_acquire_ms=round((time.perf_counter() - began) * 1000, 1),
-        db_pool_waiting=waiting,
+        db_pool_waiting=working() - used,
         db_pool_in_use=used,
-        db_pool_max=most,
-        db_pool_idle=most - used,
+        db_pool_max=THREADS,
+        db_pool_idle=THREADS - used,
     )
     return json_response(found, 503 if trouble else 200)
+
+
+async def _elsewhere(request: Request) -> str:
+    """What keeps it from its work, asked on none of the threads that work: they may all be busy."""
+    return await anyio.to_thread.run_sync(_trouble, house_of(request))
 
 
 def _trouble(house: House) -> str:
