@@ -231,7 +231,7 @@ def test_back_up_a_server_that_is_writing(tmp_path: Path, log: Path) -> None:
     stop = threading.Event()
     first = [f"first{number}" for number in range(5)]
 
-    def write() -> None:
+    def write(running: Running) -> None:
         with running.client() as client:
             number = 0
             while not stop.is_set():
@@ -241,7 +241,7 @@ def test_back_up_a_server_that_is_writing(tmp_path: Path, log: Path) -> None:
     with serving(home, log=log) as running, running.client() as client:
         for text in first:
             assert _retain(client, text).status_code == 200
-        writer = threading.Thread(target=write)
+        writer = threading.Thread(target=write, args=(running,))
         writer.start()
         back_up(home, tmp_path / "backup")
         stop.set()
