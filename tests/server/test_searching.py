@@ -30,7 +30,7 @@ class Topics(FakeEmbedder):
         rows = np.zeros((len(texts), self.dimensions), np.float32)
         rows[:, :2] = about
         lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-        return np.divide(rows, lengths, out=rows, where=lengths > 0)
+        return (rows / np.where(lengths > 0, lengths, 1)).astype(np.float32)
 
 
 @pytest.fixture

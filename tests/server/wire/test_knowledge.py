@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from tests.server.wire.test_mental_models import TRIGGER, retain, settle
+from threadline.engine.models.base import Embedder
 from threadline.server.house import House
 
 BASE = "/v1/default/banks/probe/knowledge-base"
@@ -40,6 +42,12 @@ def tree(client: TestClient, **query: Any) -> list[Any]:
         return node["name"] if node["kind"] == "page" else {node["name"]: [named(one) for one in node["children"]]}
 
     return [named(root) for root in answer.json()["roots"]]
+
+
+@pytest.fixture
+def embedder() -> Callable[[], Embedder | None]:
+    """None: what is alike to the fake one would hang on the ids in the contents."""
+    return lambda: None
 
 
 @pytest.fixture(autouse=True)
@@ -230,7 +238,7 @@ def test_search(client: TestClient, house: House) -> None:
     (found,) = search(q="who likes jazz?")
     assert found == {
         "id": music["page_id"], "name": "Music", "mental_model_id": music["mental_model_id"],
-        "source_query": "What does Bob like?", "snippet": found["snippet"], "score": 0.5,
+        "source_query": "What does Bob like?", "snippet": found["snippet"], "score": 1.0,
         "updated_at": found["updated_at"],
     }  # fmt: skip
     assert "“Bob likes jazz.”" in found["snippet"]
