@@ -99,7 +99,9 @@ def test_refuse_in_our_own_shape(http: Http, path: str, body: Any, status: int, 
 
 @pytest.mark.parametrize("body", [b"{", b"\xff\xfe", b'{"session": "\\ud800"}', b"[" * 5000, b""])
 def test_refuse_a_body_that_is_no_json(http: Http, body: bytes) -> None:
-    answer = http.client.post("/v1/threadline/sessions?bank=alice", content=body)
+    answer = http.client.post(
+        "/v1/threadline/sessions?bank=alice", content=body, headers={"content-type": "application/json"}
+    )
     assert answer.status_code in (400, 422)
     assert answer.json()["error"]["message"]
 

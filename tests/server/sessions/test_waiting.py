@@ -40,7 +40,7 @@ def server(tmp_path: Path) -> Iterator[Running]:
 
 @pytest.fixture
 def memory(server: Running) -> Iterator[RemoteMemory]:
-    with Memory.connect(server.url, bank="alice") as memory:
+    with Memory.connect(server.url, bank="alice", retry_seconds=0) as memory:
         yield memory
 
 

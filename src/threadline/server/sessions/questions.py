@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from starlette.concurrency import run_in_threadpool
-
 from threadline.documents import Explained, Recalled, Reflection
+from threadline.server import threads
 from threadline.server.house import Room
 from threadline.server.sessions import answers, shapes
 from threadline.server.sessions.base import (
@@ -108,4 +107,4 @@ async def prefetched(room: ReadBank, session: SessionId, body: shapes.Prefetched
 
 
 async def _run(room: Room, work: Callable[[], list[Recalled]], *, fresh: bool) -> list[Recalled]:
-    return await patiently(room, work) if fresh else await run_in_threadpool(work)
+    return await patiently(room, work) if fresh else await threads.work(work)
