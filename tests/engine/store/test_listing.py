@@ -13,19 +13,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from threadline.documents import Batch, Passage, Query
+from threadline.documents import Batch, Passage, Query, Scope, Span
 from threadline.engine.bank import Bank
 from threadline.engine.models.fake import FakeEmbedder
 from threadline.engine.store.base import Entity, Item
 from threadline.engine.store.curation import Change, Curation
 from threadline.engine.store.listing import Listing, MemoryFilter
-from threadline.engine.store.pages import Span
+from threadline.engine.store.pages import Span as Part
 from threadline.engine.store.sources import Sources
 from threadline.errors import InputError
 from threadline.tags import AllOf, AnyOf, NotOf, TagFilter, Tags
 
 NOON = datetime(2026, 3, 5, 12, tzinfo=UTC)
-ALL = Span(1_000)
+ALL = Part(1_000)
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def say(bank: Bank, session: str, *turns: tuple[str, str]) -> None:
     bank.retain(Batch("bank", document, f"{document}-{len(turns)}", tuple(passages), retained_at=NOON))
 
 
-def texts(listing: Listing, span: Span = ALL, **wanted: Any) -> list[str]:
+def texts(listing: Listing, span: Part = ALL, **wanted: Any) -> list[str]:
     return [unit.text for unit in listing.memories(MemoryFilter(**wanted), span).items]
 
 
@@ -99,10 +99,10 @@ class TestMemories:
 
     def test_pages_follow_each_other_and_say_how_many_there_are(self, bank: Bank, listing: Listing) -> None:
         put(bank, *[item(f"d{number}", f"text {number}") for number in range(7)])
-        pages = [listing.memories(MemoryFilter(), Span(3, offset)) for offset in (0, 3, 6, 9)]
+        pages = [listing.memories(MemoryFilter(), Part(3, offset)) for offset in (0, 3, 6, 9)]
         assert [page.total for page in pages] == [7] * 4
         assert [unit.text for page in pages for unit in page.items] == [f"text {number}" for number in range(6, -1, -1)]
-        assert listing.memories(MemoryFilter(), Span(0)).items == ()
+        assert listing.memories(MemoryFilter(), Part(0)).items == ()
 
     def test_filters(self, bank: Bank, listing: Listing) -> None:
         put(
@@ -129,13 +129,13 @@ class TestMemories:
             item("b", "new", hours=48, stored_at=NOON),
             item("c", "told", extra={"occurred_start": "2020-01-01T00:00:00+00:00"}, stored_at=NOON),
         )
-        day = Span(10, 0, NOON + timedelta(days=1), NOON + timedelta(days=10))
+        day = Part(10, 0, NOON + timedelta(days=1), NOON + timedelta(days=10))
         assert texts(listing, day) == ["old"]
         assert texts(listing, day, time_field="created_at") == ["old"]
         assert texts(listing, day, time_field="mentioned_at") == ["new"]
         assert texts(listing, time_field="occurred_start") == ["told"]
         assert texts(listing, time_field="occurred_end") == []
-        edge = Span(10, 0, NOON, NOON + timedelta(days=9))
+        edge = Part(10, 0, NOON, NOON + timedelta(days=9))
         assert texts(listing, edge) == ["told", "new"]  # from the first moment on, before the last
 
     def test_counts_and_the_series_of_time(self, bank: Bank, listing: Listing) -> None:
@@ -162,7 +162,7 @@ class TestTags:
         assert listing.tags("user:*", ALL).items == (("User:Ann", 2),)
         assert listing.tags("A[1]?", ALL).items == (("a[1]?", 1),)
         assert listing.tags("ann", ALL).items == ()
-        assert listing.tags(None, Span(1, 1)).total == 3
+        assert listing.tags(None, Part(1, 1)).total == 3
 
     conditions = st.recursive(
         st.builds(
@@ -252,8 +252,8 @@ class TestDocuments:
         put(bank, item("a", "z", hours=2))
         assert [each.id for each in sources.page(ALL).items] == ["a", "b"]
         assert [each.id for each in sources.page(ALL, time_field="created_at").items] == ["b", "a"]
-        assert [each.id for each in sources.page(Span(9, 0, NOON + timedelta(minutes=1))).items] == ["b"]
-        assert sources.page(Span(1, 1)).total == 2
+        assert [each.id for each in sources.page(Part(9, 0, NOON + timedelta(minutes=1))).items] == ["b"]
+        assert sources.page(Part(1, 1)).total == 2
 
     def test_what_is_looked_for_is_in_the_id_or_in_the_text(self, bank: Bank, sources: Sources) -> None:
         put(bank, item("report", "ÖL"), item("b", "a Report"), item("c", "none"))
@@ -385,3 +385,25 @@ class TestCuration:
         put(bank, item("doc", "one"))
         assert not bank.curate(bank.shelf.public_id(1, 5), Change(text="x"))
         assert not bank.curate("00000000-0000-0000-0000-000000000007", Change(text="x"))
+
+    def test_a_session_sees_what_was_edited_of_it_as_far_as_it_sees_the_turn(
+        self, bank: Bank, listing: Listing
+    ) -> None:
+        say(bank, "s", ("The gate is red.", "Noted."), ("Hm.", "Well."))
+        unit = unit_of(listing, "The gate is red.")
+        bank.curate(unit, Change(text="The gate is blue."))
+
+        def seen(scope: Scope) -> list[str]:
+            return [hit.memory.text for hit in bank.recall(Query("Which colour is the gate?", scope))]
+
+        blue = "The gate is blue."
+        assert blue in seen(Scope({"session:s": Span(2)}))
+        assert blue in seen(Scope({"session:s": Span(None)}))
+        assert blue not in seen(Scope({"session:s": Span(2, frozenset({1}))}))
+        assert blue not in seen(Scope({"session:s": Span(0)}))
+        assert blue not in seen(Scope({"session:t": Span(None)}))
+        assert blue not in seen(Scope(hidden={"session:s": frozenset({1})}))
+        hit = next(hit for hit in bank.recall(Query("gate")) if hit.memory.text == blue)
+        assert (hit.memory.document, hit.memory.passage.turn, hit.memory.passage.position) == ("session:s", 1, 0)
+        bank.retract("session:s", [1])
+        assert blue not in found(bank, "gate")

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 _EVERY_TURN = 2**31
 
+#: What an edited memory says is an item of one turn.
+_TURN_OF_ITEM = 1
+
 
 @dataclass(frozen=True, slots=True)
 class Visible:
@@ -59,7 +62,9 @@ def _last_turn(span: Span) -> int:
 
 
 def _by_id(store: Store, turns: Mapping[str, int]) -> dict[int, int]:
-    return {number: turns[name] for name, number in store.document_ids(turns).items()}
+    seen = {number: turns[name] for name, number in store.document_ids(turns).items()}
+    seen.update({item: _EVERY_TURN for item, name, turn in store.edited(turns) if turn <= turns[name]})
+    return seen
 
 
 def _last_turns(documents: Mapping[int, int], rows: Rows) -> npt.NDArray[np.int64]:
@@ -79,6 +84,8 @@ def _hidden(store: Store, scope: Scope, rows: Rows) -> npt.NDArray[np.bool_]:
     hidden = scope.hidden if spans is None else {name: span.hidden for name, span in spans.items() if span.hidden}
     ids = store.document_ids(hidden) if hidden else {}
     pairs = [ids[name] << 32 | turn for name, turns in hidden.items() if name in ids for turn in turns]
+    edited = store.edited(hidden) if hidden else []
+    pairs += [item << 32 | _TURN_OF_ITEM for item, name, turn in edited if turn in hidden[name]]
     if not pairs:
         return np.zeros(len(rows), np.bool_)
     return np.isin(rows.documents << 32 | rows.turns, pairs)

@@ -191,6 +191,9 @@ class Store(Protocol):
     def document_ids(self, names: Collection[str]) -> dict[str, int]:
         """The ids of documents by name; a name that is not here is left out."""
 
+    def edited(self, names: Collection[str]) -> list[tuple[int, str, int]]:
+        """What edited memories of a journal's documents say now: the item's id, the document and the turn."""
+
     def tags(self, needed: Collection[str] | None = None) -> dict[int, frozenset[str]]:
         """The tags of every document, or of those that carry one of some tags, by its id."""
 

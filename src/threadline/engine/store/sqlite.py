@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import apsw
@@ -43,6 +44,12 @@ SCHEMA = Schema(
     create=(_HERE / "schema.sql").read_text("utf-8"),
     migrations={step: (_HERE / "migrations" / f"{step}.sql").read_text("utf-8") for step in (2, 3)},
 )
+
+
+_EDITED = """
+    SELECT replacement, name, turn, position FROM curated JOIN documents ON documents.id = document
+    WHERE replacement IS NOT NULL AND source IS NULL
+"""
 
 
 class SqliteStore:
@@ -166,6 +173,11 @@ class SqliteStore:
         sql = "SELECT name, id FROM documents WHERE name IN (SELECT value FROM json_each(?))"
         return dict(self.database.rows(sql, (json.dumps(list(names)),)))
 
+    def edited(self, names: Collection[str]) -> list[tuple[int, str, int]]:
+        """What edited memories of a journal's documents say now: the item's id, the document and the turn."""
+        sql = f"{_EDITED} AND name IN (SELECT value FROM json_each(?))"  # noqa: S608 - a constant
+        return [row[:3] for row in self.database.rows(sql, (json.dumps(list(names)),))]
+
     def tags(self, needed: Collection[str] | None = None) -> dict[int, frozenset[str]]:
         """The tags of every document, or of those that carry one of some tags, by its id."""
         tagged = "SELECT document FROM tags WHERE tag IN (SELECT value FROM json_each(?))"
@@ -275,12 +287,20 @@ class SqliteStore:
         """  # noqa: S608 - a constant
         rows = self.database.rows(sql, (json.dumps(list(ids)),))
         documents = self._documents({row[4] for row in rows})
+        wanted = (json.dumps(list(documents)),)
+        among = f"{_EDITED} AND replacement IN (SELECT value FROM json_each(?))"  # noqa: S608 - a constant
+        edited = self.database.rows(among, wanted)
+        places = {item: place for item, *place in edited}
         found = {}
         for memory, start, end, tokens, document, *rest in rows:
             if document in documents:  # another process may delete between the two reads
                 passage = passage_of(rest)
                 text = passage.text[start:end]
-                found[memory] = Memory(memory, *documents[document], passage, text, tokens)
+                name, tags, metadata = documents[document]
+                if document in places:  # it is still what was said there
+                    name, turn, position = places[document]
+                    passage = replace(passage, turn=turn, position=position)
+                found[memory] = Memory(memory, name, tags, metadata, passage, text, tokens)
         return found
 
     def memories_of(self, document: str, turn: int | None) -> list[Memory]:
