@@ -1,4 +1,4 @@
-"""A server as a process of its own, to be killed: `python -m tests.client.child HOME PORT`."""
+"""`threadline serve` as a process of its own, to be killed."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-
-ROOT = Path(__file__).parent.parent.parent
 
 
 class Child:
@@ -25,8 +23,11 @@ class Child:
 
     def start(self) -> None:
         """Begin; whoever connects waits until it answers."""
-        command = [sys.executable, "-m", "tests.client.child", str(self._home), str(self._port)]
-        self._process = subprocess.Popen(command, cwd=ROOT)
+        command = [sys.executable, "-m", "threadline", "serve", "--home", str(self._home), "--port", str(self._port)]
+        given = {"THREADLINE_EMBEDDER": "none", "THREADLINE_REDACT": "off", "THREADLINE_RETAIN_EVERY_N_TURNS": "3"}
+        self._process = subprocess.Popen(
+            command, env={**os.environ, **given}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
 
     def kill(self) -> None:
         """End it in the middle of whatever it does."""
@@ -36,20 +37,6 @@ class Child:
         self._process = None
 
     def stop(self) -> None:
+        """End it, if it runs."""
         if self._process is not None:
             self.kill()
-
-
-def main(home: str, port: str) -> None:
-    import uvicorn
-
-    from threadline import Settings
-    from threadline.server.app import create_app
-    from threadline.server.house import House
-
-    house = House(Settings(home=Path(home), embedder="none", redact=False, retain_every_n_turns=3))
-    uvicorn.run(create_app(house), port=int(port), log_level="error")
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -16,17 +15,17 @@ from threadline.client import RemoteMemory
 TURNS = 60
 
 
-@pytest.fixture
-def child(tmp_path: Path) -> Iterator[Child]:
-    child = Child(tmp_path / "home")
+@pytest.fixture(scope="module")
+def child(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Child]:
+    child = Child(tmp_path_factory.mktemp("server") / "home")
     child.start()
     yield child
     child.stop()
 
 
 @pytest.fixture
-def memory(child: Child) -> Iterator[RemoteMemory]:
-    with Memory.connect(child.url, bank="alice", retry_seconds=30) as memory:
+def memory(child: Child, request: pytest.FixtureRequest) -> Iterator[RemoteMemory]:
+    with Memory.connect(child.url, bank=request.node.name, retry_seconds=60) as memory:
         yield memory
 
 
