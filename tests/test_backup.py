@@ -87,14 +87,14 @@ def test_take_every_tenant_with_it(lived: Path, tmp_path: Path) -> None:
 
 
 def test_take_everything_as_it_was_at_one_instant(home: Path, tmp_path: Path) -> None:
-    """Whoever writes into one database and then into the other is never found to have only done the second."""
-    first = Database(home / "journal.db", SCHEMA)
-    second = Database(home / "banks" / "b" / "memory.db", SCHEMA)
+    """Whoever writes into one database after the other is never found to have done a later one and not the earlier."""
+    names = ["journal.db", *(f"banks/{number}/memory.db" for number in range(9))]
+    databases = [Database(home / name, SCHEMA) for name in names]
     stop = threading.Event()
 
     def write() -> None:
         while not stop.is_set():
-            for database in (first, second):
+            for database in databases:
                 database.write("one", lambda connection: connection.execute("INSERT INTO t (x) VALUES (1)"))
 
     writer = threading.Thread(target=write)
@@ -104,16 +104,17 @@ def test_take_everything_as_it_was_at_one_instant(home: Path, tmp_path: Path) ->
             back_up(home, tmp_path / "backup")
             restore(tmp_path / "backup", tmp_path / f"r{count}")
             counts = []
-            for name in ("journal.db", "banks/b/memory.db"):
+            for name in names:
                 connection = apsw.Connection(str(tmp_path / f"r{count}" / name))
                 counts.append(next(iter(connection.execute("SELECT count(*) FROM t")))[0])
                 connection.close()
-            assert counts[0] - counts[1] in (0, 1), counts
+            assert counts == sorted(counts, reverse=True), counts
+            assert counts[0] - counts[-1] in (0, 1), counts
     finally:
         stop.set()
         writer.join()
-        first.close()
-        second.close()
+        for database in databases:
+            database.close()
 
 
 def test_wait_for_whoever_writes_and_say_who_never_ends(

@@ -101,7 +101,7 @@ class Limits:
         except _RefusedError:
             pass
         if body.refused is not None and not body.answered:
-            await self._refusal(body.refused).answer(receive, send, unread=True)
+            await self._refusal(body.refused).answer(receive, send, unread=not body.done)
 
     def _look(self, body: bytes) -> Refusal | None:
         if is_deep(body, self._max_depth):
@@ -127,6 +127,7 @@ class _Body:
     Attributes:
         refused: `large` or `slow`, once it broke a limit.
         answered: whether a route began to answer before that.
+        done: whether all of it arrived.
     """
 
     def __init__(self, receive: Receive, max_bytes: int, seconds: float) -> None:
@@ -134,7 +135,7 @@ class _Body:
         self._left = max_bytes
         self._seconds = seconds
         self._deadline: float | None = None
-        self._done = False
+        self.done = False
         self.refused: str | None = None
         self.answered = False
 
@@ -142,7 +143,7 @@ class _Body:
         """The next part, as a route asks for it; after the last one, whatever comes."""
         if self.refused is not None:
             raise _RefusedError
-        if self._done:
+        if self.done:
             return await self._receive()
         loop = asyncio.get_running_loop()
         self._deadline = self._deadline or loop.time() + self._seconds
@@ -152,17 +153,17 @@ class _Body:
         except TimeoutError:
             self.refused = "slow"
             raise _RefusedError from None
+        self.done = not message.get("more_body", False)
         self._left -= len(message.get("body", b""))
         if self._left < 0:
             self.refused = "large"
             raise _RefusedError
-        self._done = not message.get("more_body", False)
         return message
 
     async def whole(self) -> bytes:
         """All of it."""
         parts: list[bytes] = []
-        while not self._done:
+        while not self.done:
             message = await self.part()
             if message["type"] == "http.disconnect":
                 raise _RefusedError  # nobody is there to be answered
