@@ -13,8 +13,8 @@ SOURCE = Path(threadline.__file__).parent
 LAYERS = (
     {"hosts", "cli", "server", "testing", "__main__"},
     {"importers", "demo"},
-    {"aio"},
-    {"memory", "archive"},
+    {"aio", ""},  # the package itself, which names what is public
+    {"memory", "archive", "backup"},
     {"client"},
     {"session"},
     {"prefetch"},
