@@ -13,8 +13,8 @@ SOURCE = Path(threadline.__file__).parent
 LAYERS = (
     {"hosts", "cli", "server", "testing", "__main__"},
     {"importers", "demo"},
-    {"aio", ""},  # the package itself, which names what is public
-    {"memory", "archive", "backup"},
+    {"aio", "backup", ""},  # the last one is the package itself, which names what is public
+    {"memory", "archive"},
     {"client"},
     {"session"},
     {"prefetch"},
