@@ -17,8 +17,10 @@ from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
+from tests.server.guarded import bearer, guarded
 from threadline.server.app import create_app
 from threadline.server.house import House
+from threadline.server.keys import Keys
 
 T = TypeVar("T")
 MODES = ("legacy", "auto")
@@ -135,6 +137,40 @@ def test_several_programs_use_one_home_over_stdio(tmp_path: Path) -> None:
             assert (await told(one, "get_document", document_id="b", bank_id="work"))["original_text"] == "Bob sails."
 
     run(body)
+
+
+@pytest.mark.parametrize(
+    ("where", "error"),
+    [
+        ("http://127.0.0.1:1", "No server answers at http://127.0.0.1:1/mcp/"),
+        ("nonsense", "nonsense/mcp/"),
+        ("{url}/v1/none/mcp", "is no Threadline server (status 404)"),
+    ],
+)
+def test_say_that_no_server_is_there(url: str, where: str, error: str) -> None:
+    line = [sys.executable, "-m", "threadline", "mcp", "--url", where.format(url=url)]
+    done = subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert error in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_ask_for_the_key_that_everything_asks_for(house: House, tmp_path: Path) -> None:
+    keys = Keys(tmp_path)
+    _, read = keys.create(banks=("one",), scope="read")
+    asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    with guarded(house, keys) as client:
+        assert client.post("/mcp/one/", json=asked).status_code == 401
+        assert client.get("/mcp/").status_code == 401
+        answer = client.post("/mcp/one/", json=asked, headers=bearer(read))
+        tools = [each["name"] for each in answer.json()["result"]["tools"]]
+        assert "recall" in tools
+        assert "retain" not in tools
+        call = {**asked, "method": "tools/call", "params": {"name": "recall", "arguments": {"query": "bees"}}}
+        refused = client.post("/mcp/two/", json=call, headers=bearer(read)).json()["result"]
+        assert refused["structuredContent"] == {"error": "Bank 'two' not found"}
+    keys.close()
 
 
 def test_hand_calls_to_a_server(url: str, tmp_path: Path) -> None:

@@ -53,7 +53,8 @@ def call(visitor: Visitor, name: str, arguments: Mapping[str, Any]) -> dict[str,
         raise ToolError(f"There is no tool {name!r} here.")
     given = tool.parse(arguments)
     subject = _subject(visitor, tool, arguments)
-    with _noted(visitor, tool, subject):
+    lease = subject.use() if isinstance(subject, Room) else nullcontext()
+    with lease, _noted(visitor, tool, subject):
         told = fenced(to_jsonable_python(tool.act(subject, **given), by_alias=True))
     return {"notice": NOTICE, **told} if tool.scope == "read" else dict(told)
 

@@ -7,6 +7,7 @@ for itself, there is no session: so a restart of the server is not noticed, and 
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from threadline.server.mcp.tools import Visitor
 
 PREFIX = "/mcp"
+
+#: What these requests are called in logs and figures: no bank is named there.
+_NAMED = SimpleNamespace(path=f"{PREFIX}/{{bank_id}}/")
 
 _MAX_BODY = 1 << 30  # bytes: how much a request may be is for the server to say, and it has said so before
 
@@ -46,6 +50,7 @@ class McpMount:
         """Answer one request."""
         if scope["type"] != "http":
             return
+        scope["route"] = _NAMED
         if scope["method"] == "GET":
             # Some clients look whether somebody is there before they begin. There is no stream to open.
             await JSONResponse({})(scope, receive, send)

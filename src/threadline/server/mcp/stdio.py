@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import httpx2
 import mcp_types as types
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
@@ -13,11 +14,14 @@ from mcp.server.stdio import stdio_server
 from mcp.shared._httpx_utils import create_mcp_http_client
 
 import threadline
+from threadline.errors import AccessError, BackendUnavailableError, SettingsError
 from threadline.server.access import Caller
 from threadline.server.house import DEFAULT, House
 from threadline.server.mcp.protocol import NAME, Context, mcp_server
 from threadline.server.mcp.tools import Visitor
 from threadline.settings import Settings
+
+_SECONDS = 10.0
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,8 +48,30 @@ def forward(url: str, headers: Mapping[str, str]) -> None:
     Args:
         url: where its MCP is, such as `http://127.0.0.1:8888/mcp/default/`.
         headers: sent with each request.
+
+    Raises:
+        AccessError: it does not take the key.
+        BackendUnavailableError: it cannot be reached.
+        SettingsError: what answers there is none.
     """
+    _look(url, headers)
     anyio.run(_forward, url, dict(headers))
+
+
+def _look(url: str, headers: Mapping[str, str]) -> None:
+    """Whether a server is there that takes the key: said now, in one line, and not in the middle of a call."""
+    try:
+        answer = httpx2.get(url, headers=dict(headers), timeout=_SECONDS)
+    except httpx2.InvalidURL as error:
+        raise SettingsError(f"{url} is no address: {error}.") from error
+    except httpx2.HTTPError as error:
+        raise BackendUnavailableError(
+            f"No server answers at {url} ({error}); start it, or name its address."
+        ) from error
+    if answer.status_code in (401, 403):
+        raise AccessError(f"The server at {url} does not take this key; name one with --token or THREADLINE_TOKEN.")
+    if answer.status_code != 200:
+        raise SettingsError(f"What answers at {url} is no Threadline server (status {answer.status_code}).")
 
 
 async def _serve(server: Server[Any]) -> None:
