@@ -295,6 +295,13 @@ def test_scope(client: TestClient, house: House, options: dict[str, Any], expect
     assert {city for city in ("Oslo", "Lima", "Rome") if city in content} == expected
 
 
+def test_groups_take_the_place_of_tags(client: TestClient) -> None:
+    model = create(client, tags=["z"], trigger={"tag_groups": [{"tags": ["y"]}]})
+    scope = client.post(f"{MODELS}/{model}/dry-run-refresh").json()["scope"]
+    groups = [{"tags": ["y"], "match": "any_strict", "resolve": "exact"}]
+    assert (scope["tags"], scope["tag_groups"]) == (None, groups)
+
+
 def test_stale_within_its_scope(client: TestClient, house: House) -> None:
     tagged, untagged = create(client, tags=["z"], trigger={"tags_match": "any"}), create(client)
     settle(house)
@@ -309,6 +316,9 @@ def test_stale_within_its_scope(client: TestClient, house: House) -> None:
     assert stale() == (False, True)
     retain(client, "Carla plays chess.", "z")
     assert stale() == (True, True)
+    client.post(f"{MODELS}/{tagged}/refresh")
+    settle(house)
+    assert stale() == (False, True)
 
 
 def test_follows_what_is_written(client: TestClient, house: House) -> None:

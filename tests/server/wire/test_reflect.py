@@ -7,6 +7,10 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from threadline.documents import Query
+from threadline.server import reflecting
+from threadline.server.house import House
+
 BANK = "/v1/default/banks/probe"
 
 FACT: dict[str, Any] = {
@@ -102,6 +106,11 @@ def test_max_tokens(client: TestClient) -> None:
     for few in (0, -5, 1):
         assert reflect(client, "Where did Alice Novak move?", max_tokens=few)["text"] == ""
     assert reflect(client, "Where did Alice Novak move?", max_tokens=2**70)["text"]
+
+
+def test_more_is_read_than_is_answered(client: TestClient, house: House) -> None:
+    answer = reflecting.reflect(house.tenant().room("probe"), Query("Where did Alice Novak move?", max_tokens=12))
+    assert (answer.text, answer.units, answer.read) == ("", (), {"world": 3})
 
 
 def test_directives_change_nothing_without_a_model(client: TestClient) -> None:
