@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +22,18 @@ class Running:
     Attributes:
         url: where.
         app: what answers.
+
+    Args:
+        around: puts around the app what stands before it.
     """
 
-    def __init__(self, home: Path, **settings: Any) -> None:
+    def __init__(self, home: Path, around: Callable[[FastAPI], Any] | None = None, **settings: Any) -> None:
         self._settings = Settings(home=home, **{"embedder": "none", "redact": False, **settings})
         self.house = House(self._settings)
         self.app: FastAPI = create_app(self.house)
         started = threading.Event()
-        config = uvicorn.Config(self.app, port=0, log_level="warning", lifespan="on", timeout_graceful_shutdown=5)
+        served = around(self.app) if around else self.app
+        config = uvicorn.Config(served, port=0, log_level="warning", lifespan="on", timeout_graceful_shutdown=5)
         self._server = _Telling(config, started)
         self._thread = threading.Thread(target=self._server.run, name="test-server")
         self._thread.start()
@@ -60,9 +64,9 @@ class _Telling(uvicorn.Server):
 
 
 @contextlib.contextmanager
-def running(home: Path, **settings: Any) -> Iterator[Running]:
+def running(home: Path, around: Callable[[FastAPI], Any] | None = None, **settings: Any) -> Iterator[Running]:
     """A server over a data directory; it is ended with the block."""
-    server = Running(home, **settings)
+    server = Running(home, around, **settings)
     try:
         yield server
     finally:
