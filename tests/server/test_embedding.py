@@ -110,12 +110,10 @@ def test_embed_at_once_where_there_is_time(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("busy")
 def test_forget_the_backlog_of_a_bank_that_is_deleted(tmp_path: Path) -> None:
-    embedder = Held()
-    house = _open(tmp_path, embedder)
+    house = _open(tmp_path, FakeEmbedder())
+    house.backlogs.stop()
     tenant = house.tenant()
-    room = tenant.make_room("bank")
-    retain(room, [Retaining("Alice likes a red apple.")])
+    retain(tenant.make_room("bank"), [Retaining("Alice likes a red apple.")])
     tenant.remove("bank")
     assert backlogs.every(tenant.database) == []
-    embedder.may.set()
     house.close()

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from threadline.errors import ClosedError, ThreadlineError
+from threadline.errors import ClosedError, ThreadlineError, UnknownBankError
 from threadline.server import threads
 from threadline.server.store import backlogs, banks
 
@@ -137,7 +137,7 @@ class Backlogs:
             room = self._waiting[0]
             additions = self._additions[room.uid]
         began = time.monotonic()
-        more = banks.find_by_uid(room.database, room.uid) is not None and room.engine.upkeep()
+        more = _embed(room)
         with self._lock:
             self._waiting.popleft()
             done = not more and self._additions[room.uid] == additions and room.uid not in self._storing
@@ -160,3 +160,12 @@ class Backlogs:
             added = room.uid in self._additions
         if added:
             backlogs.add(room.database, room.uid)
+
+
+def _embed(room: Room) -> bool:
+    """Embed a slice of a bank; returns whether there is more of it."""
+    try:
+        with room.use():
+            return room.engine.upkeep()
+    except UnknownBankError:
+        return False

@@ -86,7 +86,8 @@ def install(app: FastAPI) -> None:
     """Have the app answer errors in Hindsight's shape."""
 
     @app.exception_handler(ThreadlineError)
-    def refuse(request: Request, error: ThreadlineError) -> JSONResponse:  # noqa: ARG001 - the handler's signature
+    def refuse(request: Request, error: ThreadlineError) -> JSONResponse:
+        error = _gone_meanwhile(request, error) or error
         status = status_of(error)
         if status >= 500:
             _LOG.error("%s", type(error).__name__, exc_info=error)
@@ -102,6 +103,22 @@ def install(app: FastAPI) -> None:
         return JSONResponse({"detail": "Internal server error"}, 500)
 
     _ = refuse, mend, fail
+
+
+def _gone_meanwhile(request: Request, error: ThreadlineError) -> UnknownBankError | None:
+    """That the bank was deleted while the request was under way, where that is why its files are gone or closed."""
+    from threadline.server.access import caller_of, house_of
+
+    bank_id = request.path_params.get("bank_id")
+    if bank_id is None or not isinstance(error, StorageError | ClosedError):
+        return None
+    try:
+        house_of(request).tenant(caller_of(request).tenant).room(bank_id)
+    except UnknownBankError as unknown:
+        return unknown
+    except (StorageError, ClosedError):
+        return None
+    return None
 
 
 def _finite(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import inspect
 from collections.abc import Callable, Coroutine
@@ -11,6 +12,8 @@ from contextvars import copy_context
 from typing import Any, TypeVar
 
 from fastapi.routing import APIRoute
+
+from threadline.server.leases import Leased
 
 #: So many requests are worked on at once. The others wait their turn, first come, first served.
 THREADS = 6
@@ -55,6 +58,15 @@ class ThreadRoute(APIRoute):
 def _awaited(endpoint: Callable[..., T]) -> Callable[..., Coroutine[Any, Any, T]]:
     @functools.wraps(endpoint)
     async def call(**kwargs: Any) -> T:
-        return await work(endpoint, **kwargs)
+        return await work(_used, endpoint, kwargs)
 
     return call
+
+
+def _used(endpoint: Callable[..., T], given: dict[str, Any]) -> T:
+    """Call a handler with the banks that it is given kept from being deleted."""
+    with contextlib.ExitStack() as leases:
+        for value in given.values():
+            if isinstance(value, Leased):
+                leases.enter_context(value.use())
+        return endpoint(**given)

@@ -102,7 +102,7 @@ def test_answer_others_while_many_wait_for_a_delivery(
     assert all(one.result(60) for one in fresh)
 
 
-def test_say_that_a_bank_was_deleted_in_the_middle_of_a_recall(
+def test_delete_a_bank_behind_the_recalls_that_are_under_way(
     server: Running, memory: RemoteMemory, hanging: Hanging, pool: ThreadPoolExecutor
 ) -> None:
     memory.session("s").add_turn(user="The boat is called Marlin")
@@ -110,10 +110,12 @@ def test_say_that_a_bank_was_deleted_in_the_middle_of_a_recall(
     waiting = pool.submit(memory.recall, "boat")
     assert hanging.entered.acquire(timeout=20)
     with Memory.connect(server.url, bank="alice") as other:
-        assert other.forget(everything=True).traces == ()
-    hanging.go.set()
+        forgotten = pool.submit(other.forget, everything=True)
+        hanging.go.set()
+        assert [one.text for one in waiting.result(60)] == ["The boat is called Marlin"]
+        assert forgotten.result(60).traces == ()
     with pytest.raises(UnknownBankError, match="alice"):
-        waiting.result(60)
+        memory.recall("boat")
 
 
 def test_serve_a_prefetch_to_its_session_and_query_only(memory: RemoteMemory) -> None:

@@ -1,0 +1,97 @@
+"""Who uses a bank: many at once, or the one that deletes it, who waits until the others are done."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Protocol, runtime_checkable
+
+from threadline.errors import StorageBusyError
+
+
+@runtime_checkable
+class Leased(Protocol):
+    """What is used within a lease."""
+
+    def use(self) -> AbstractContextManager[None]:
+        """Keep it from being deleted, within this."""
+
+
+class Leases:
+    """The leases of a tenant's banks, by their names. A thread that has one may take another of the same bank."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._users: dict[str, int] = {}
+        self._deleting: set[str] = set()
+        self._own = threading.local()
+
+    @contextlib.contextmanager
+    def shared(self, bank: str) -> Iterator[None]:
+        """Use a bank. Waits while it is being deleted."""
+        own = self._held()
+        with self._changed:
+            while bank in self._deleting and not own.get(bank):
+                self._changed.wait()
+            self._users[bank] = self._users.get(bank, 0) + 1
+            own[bank] = own.get(bank, 0) + 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                _count_down(self._users, bank)
+                _count_down(own, bank)
+                self._changed.notify_all()
+
+    @contextlib.contextmanager
+    def exclusive(self, bank: str, seconds: float = 60.0) -> Iterator[None]:
+        """Delete a bank: nobody else uses it within this.
+
+        Args:
+            seconds: how long to wait for those who do.
+
+        Raises:
+            StorageBusyError: they take longer; nothing was deleted.
+        """
+        deadline = time.monotonic() + seconds
+        own = self._held()
+        with self._changed:
+            self._wait(lambda: bank not in self._deleting, deadline, bank)
+            self._deleting.add(bank)
+            try:
+                self._wait(lambda: self._users.get(bank, 0) == own.get(bank, 0), deadline, bank)
+            except StorageBusyError:
+                self._end(bank)
+                raise
+            own[bank] = own.get(bank, 0) + 1  # what deletes it may use it
+            self._users[bank] = self._users.get(bank, 0) + 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                _count_down(self._users, bank)
+                _count_down(own, bank)
+                self._end(bank)
+
+    def _held(self) -> dict[str, int]:
+        held: dict[str, int] | None = getattr(self._own, "held", None)
+        if held is None:
+            held = self._own.held = {}
+        return held
+
+    def _end(self, bank: str) -> None:
+        self._deleting.discard(bank)
+        self._changed.notify_all()
+
+    def _wait(self, ready: Callable[[], bool], deadline: float, bank: str) -> None:
+        if not self._changed.wait_for(ready, deadline - time.monotonic()):
+            raise StorageBusyError(f"Bank {bank!r} is in use; try again later.")
+
+
+def _count_down(counts: dict[str, int], bank: str) -> None:
+    counts[bank] -= 1
+    if not counts[bank]:
+        del counts[bank]
