@@ -199,6 +199,16 @@ def test_import_what_was_exported(client: TestClient) -> None:
     assert client.get(f"{BANKS}/u/export").json() == exported
 
 
+def test_tell_directives_of_the_same_name_apart(client: TestClient) -> None:
+    """Hindsight answers 500; a template knows directives by their names."""
+    client.put(f"{BANKS}/twice", json={})
+    for name in ("d", "d (2)", "d", "d"):
+        client.post(f"{BANKS}/twice/directives", json={"name": name, "content": "c"})
+    exported = client.get(f"{BANKS}/twice/export").json()
+    assert sorted(each["name"] for each in exported["directives"]) == ["d", "d (2)", "d (3)", "d (4)"]
+    assert client.post(f"{BANKS}/new/import", json=exported).status_code == 200
+
+
 def test_export_a_bank_of_which_nothing_is_set(client: TestClient) -> None:
     client.put(f"{BANKS}/t", json={})
     empty = {"version": "1", "bank": None, "mental_models": None, "directives": None}

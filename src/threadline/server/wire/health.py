@@ -7,6 +7,7 @@ import time
 
 import anyio.to_thread
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
 from starlette.exceptions import HTTPException
 
 from threadline.errors import AccessError, ThreadlineError
@@ -72,6 +73,7 @@ async def version() -> VersionResponse:
 @router.get(
     "/metrics",
     operation_id="metrics_endpoint_metrics_get",
+    response_class=PlainTextResponse,
     **partly("the names are Hindsight's where they mean the same; no bank or tenant is a label"),
 )
 def figures(request: Request, caller: TheCaller) -> Response:

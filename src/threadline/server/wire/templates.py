@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -89,7 +89,7 @@ def export_bank_template(room: ReadRoom) -> BankTemplateManifest:
         version=VERSION,
         bank=_config(configuring.overrides(room)),
         mental_models=[_model(each) for each in models] or None,
-        directives=[_directive(each) for each in rules] or None,
+        directives=[_directive(each) for each in _told_apart(rules)] or None,
     )
 
 
@@ -107,6 +107,16 @@ def _apply(room: Room, manifest: BankTemplateManifest, updates: dict[str, Any]) 
         _set_model(room, model, done)
     _set_directives(room, manifest.directives or (), done)
     return done
+
+
+def _told_apart(rules: Sequence[Directive]) -> Iterator[Directive]:
+    """The directives, those with a name that another has numbered: a template knows them by their names."""
+    named, taken = {rule.name for rule in rules}, set[str]()
+    for rule in rules:
+        numbered = (f"{rule.name} ({number})" for number in range(2, 2 * len(rules) + 2))
+        name = next(each for each in numbered if each not in named | taken) if rule.name in taken else rule.name
+        taken.add(name)
+        yield replace(rule, name=name)
 
 
 def _manifest(text: bytes) -> BankTemplateManifest:
