@@ -139,6 +139,7 @@ class Query:
         types: only memories of these types; none: of any.
         since, until: only memories said at this moment or later, or before that one.
         asked_at: the moment it is asked, from which "yesterday" is seen; None: now.
+        during: the time that the question is about, from one moment to before another: memories of it rank higher.
         budget: how much time it may take; None: as the backend is set, `mid` at first.
         min_confidence: only memories of which the backend is as sure; None: what it holds to be worth returning.
     """
@@ -152,6 +153,7 @@ class Query:
     since: datetime | None = None
     until: datetime | None = None
     asked_at: datetime | None = None
+    during: tuple[datetime, datetime] | None = None
     budget: Budget | None = None
     min_confidence: float | None = None
 

@@ -215,9 +215,9 @@ class Bank:
         effort = effort or effort_of(query)
         question = read_question(query.text, asked_at, rows, embedder)
         anchor, relation = question.time.anchor, question.time.relation
-        frames: Sequence[Timeframe] = ()
+        frames: Sequence[Timeframe] = () if query.during is None else (Timeframe(*query.during, ""),)
         if anchor and relation and effort.second_look:  # when was "the move" of "before the move"?
-            frames = frames_of(relation, weigh(read_question(anchor, asked_at, rows, embedder), EVENT))
+            frames = *frames, *frames_of(relation, weigh(read_question(anchor, asked_at, rows, embedder), EVENT))
         ranked = weigh(question, effort, frames)
         if self._reranker is not None and query.budget == "high":
             ranked = rerank(ranked, query.text, self._reranker, self._store.memories)

@@ -191,6 +191,19 @@ def test_keep_to_the_least_scores(client: TestClient) -> None:
     assert _recall(client, "Alice Novak Oslo", min_scores={"keyword": 99.0, "semantic": 99.0}) == []
 
 
+def test_prefer_what_was_said_within_a_window(client: TestClient) -> None:
+    for year in ("2022", "2023", "2024"):
+        _retain(client, {"content": f"The boat race was fun, {year} or so.", "timestamp": f"{year}-06-01T10:00:00Z"})
+    for year in ("2022", "2024"):
+        window = {"start": f"{year}-01-01T00:00:00Z", "end": f"{year}-12-31T00:00:00Z"}
+        best, *rest = _recall(client, "boat race", temporal_window=window)
+        assert best["mentioned_at"].startswith(year)
+        assert len(rest) == 2, "it ranks, and leaves nothing out"
+    window = {"start": "2024-01-01T00:00:00Z", "end": "2023-01-01T00:00:00Z"}
+    answer = client.post(f"{MEMORIES}/recall", json={"query": "boat", "temporal_window": window})
+    assert answer.status_code == 422
+
+
 def test_store_what_has_no_time(client: TestClient) -> None:
     _retain(client, {"content": "The sky is blue.", "timestamp": "unset"})
     [found] = _recall(client, "sky")

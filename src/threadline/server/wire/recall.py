@@ -34,7 +34,7 @@ router = APIRouter(route_class=WireRoute, tags=["Memory"])
     operation_id="recall_memories",
     summary="Recall memories",
     response_model=RecallResponse,
-    **partly("`temporal_window` and `prefer_observations` change nothing, `trace` has fields of its own"),
+    **partly("`prefer_observations` changes nothing, as there are none; `trace` has fields of its own"),
 )
 def recall_memories(room: ReadRoom, request: RecallRequest) -> Response:
     """Find memories for a question, best first, as many as fit in `max_tokens`."""
@@ -65,6 +65,7 @@ def _asked(request: RecallRequest) -> Asked | None:
         tags=tag_filter(request.tags, request.tags_match, request.tag_groups),
         types=tuple(known),
         asked_at=request.asked_at(),
+        during=request.during(),
         budget=request.budget,
     )
     return Asked(query, Floors() if floors is None else Floors(floors.semantic, floors.keyword, floors.final))

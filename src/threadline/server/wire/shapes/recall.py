@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -91,6 +91,11 @@ class RecallRequest(WireBody):
         if self.tags is not None and self.tag_groups is not None:
             raise ValueError("'tags' and 'tag_groups' are mutually exclusive. Use 'tag_groups' for compound filtering.")
         return self
+
+    def during(self) -> tuple[datetime, datetime] | None:
+        """The time that the question is about, its last moment included."""
+        window = self.temporal_window
+        return None if window is None else (_aware(window.start), _aware(window.end) + timedelta(microseconds=1))
 
     def asked_at(self) -> datetime | None:
         """The moment it is asked.
