@@ -9,7 +9,7 @@ import click
 from threadline.cli.options import Options, command
 
 
-@command("mcp", "mcp", "mcp --bank work", "mcp --url http://127.0.0.1:8888 --bank work")
+@command("mcp", "mcp --bank work", "mcp --url http://127.0.0.1:8888")
 @click.option(
     "--url", metavar="URL", help="A Threadline server to hand all calls to; else the data directory is opened."
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from threadline.server import files
 from threadline.server.access import Caller
 from threadline.server.house import House
 from threadline.server.mcp.calling import NOTICE, answer, tools_of
@@ -167,7 +168,7 @@ def test_keep_a_knowledge_base(ask: Callable[..., Any]) -> None:
     assert ask("delete_knowledge_node", node_id=folder)["node_id"] == folder
 
 
-def test_live_a_session(ask: Callable[..., Any]) -> None:
+def test_live_a_session(ask: Callable[..., Any], house: House) -> None:
     ask("add_turn", session="s1", user="I moved to Lyon.", assistant="Noted.")
     ask("add_turn", session="s1", user="My dog is called Rex.", assistant="A good name.")
     ask("branch_session", session="s1", new_session="s2", at_turn=1)
@@ -177,6 +178,8 @@ def test_live_a_session(ask: Callable[..., Any]) -> None:
     assert ask("rewind_session", session="s1")["taken_back"] == [{"session": "s1", "turn": 2}]
     assert "Rex" not in str(ask("recall", query="dog")["results"])
     assert ask("get_session", session="s1")["total"] == 1
+    with files.written(house.tenant().room("one"), files.new_key(), "archive.zip", "export") as file:
+        file.write(b"I moved to Lyon.")
     proof = ask("forget", session="s1", turn=1)
     assert (proof["forgotten"], proof["traces"]) == (True, [])
     assert ask("status")["turns"] >= 1

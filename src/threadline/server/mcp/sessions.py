@@ -10,9 +10,10 @@ from typing import Annotated, Any
 
 from threadline.documents import Recalled
 from threadline.proof import Proof
-from threadline.server import files
 from threadline.server.house import Room
 from threadline.server.mcp.tools import said, tool
+from threadline.server.sessions.banks import forget_in
+from threadline.server.sessions.shapes import Forget
 from threadline.turns import Turn
 
 _SESSION = said("The id of the session, as its host has it.")
@@ -117,9 +118,9 @@ def forget(
     It is removed from every file, and then every file is searched for what was forgotten; the answer says what was
     searched and what was found. What was forgotten cannot be brought back.
     """
-    files.drop(room)  # an archive may hold it
-    with room.tenant.memory(room) as memory:
-        proof = memory.forget(session=session, turn=turn, document=document)
+    asked = Forget(session=session, turn=turn, document=document)
+    asked.check()
+    proof = forget_in(room, asked)
     return _proof(proof, room.tenant.home)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from threadline.journal.figures import BankStatus, SessionStatus
 from threadline.journal.records import SessionSummary
 from threadline.proof import Proof
-from threadline.server import operations, refreshing
+from threadline.server import files, operations, refreshing
 from threadline.server.access import ReadTenant, TheCaller
 from threadline.server.house import Room
 from threadline.server.sessions import answers, shapes
@@ -129,12 +129,14 @@ async def forget(room: WriteBank, caller: TheCaller, body: shapes.Forget) -> Pro
     body.check()
     if body.everything:
         caller.demand("admin")
-    return await patiently(room, lambda: _at_home(room, _forget(room, body)))
+    return await patiently(room, lambda: _at_home(room, forget_in(room, body)))
 
 
-def _forget(room: Room, body: shapes.Forget) -> Proof:
+def forget_in(room: Room, body: shapes.Forget) -> Proof:
+    """Forget something of a bank, also in what was made of it."""
     if body.everything:
         return room.tenant.forget(room, body.seconds)
+    files.drop(room)  # an archive may hold it
     document = body.document if body.session is None else f"session:{body.session}"
     withdrawn = refreshing.withdraw(room, {document or ""})
     if body.turn is None:
