@@ -67,6 +67,14 @@ def test_delete_what_one_uses_oneself() -> None:
     assert not leases._users
 
 
+def test_delete_what_one_deletes_already() -> None:
+    leases = Leases()
+    with leases.exclusive("b"), leases.exclusive("b", seconds=0.0):
+        pass
+    with leases.shared("b"):
+        pass
+
+
 def test_say_that_it_is_in_use() -> None:
     leases = Leases()
     inside, done = threading.Event(), threading.Event()

@@ -26,7 +26,7 @@ class Leases:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._users: dict[str, int] = {}
-        self._deleting: set[str] = set()
+        self._deleting: dict[str, int] = {}  # by which thread
         self._own = threading.local()
 
     @contextlib.contextmanager
@@ -48,7 +48,7 @@ class Leases:
 
     @contextlib.contextmanager
     def exclusive(self, bank: str, seconds: float = 60.0) -> Iterator[None]:
-        """Delete a bank: nobody else uses it within this.
+        """Delete a bank: nobody else uses it within this. A thread that deletes it already goes on.
 
         Args:
             seconds: how long to wait for those who do.
@@ -56,11 +56,14 @@ class Leases:
         Raises:
             StorageBusyError: they take longer; nothing was deleted.
         """
+        if self._deleting.get(bank) == threading.get_ident():
+            yield
+            return
         deadline = time.monotonic() + seconds
         own = self._held()
         with self._changed:
             self._wait(lambda: bank not in self._deleting, deadline, bank)
-            self._deleting.add(bank)
+            self._deleting[bank] = threading.get_ident()
             try:
                 self._wait(lambda: self._users.get(bank, 0) == own.get(bank, 0), deadline, bank)
             except StorageBusyError:
@@ -83,7 +86,7 @@ class Leases:
         return held
 
     def _end(self, bank: str) -> None:
-        self._deleting.discard(bank)
+        self._deleting.pop(bank, None)
         self._changed.notify_all()
 
     def _wait(self, ready: Callable[[], bool], deadline: float, bank: str) -> None:
