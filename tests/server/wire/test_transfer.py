@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from threadline.engine import copies
+from threadline.errors import StorageBusyError
 from threadline.server import archives, files, transferring
 from threadline.server.access import Caller
 from threadline.server.house import House
@@ -195,6 +197,29 @@ def test_doing_an_import_again_changes_nothing(client: TestClient, house: House)
     assert memories(client, "two") == before
     assert again["documents_imported"] == 2
     assert again["remapped_document_ids"] == {}
+
+
+def test_go_on_after_an_interruption(client: TestClient, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(client)
+    calls = []
+
+    def interrupted(*args: Any, **kwargs: Any) -> bool:
+        calls.append(args)
+        if len(calls) == 2:
+            raise StorageBusyError("not now")
+        return write(*args, **kwargs)
+
+    write = copies.write
+    monkeypatch.setattr(copies, "write", interrupted)
+    answer = client.post(f"{BANKS}/one/clone", params={"target_bank_id": "copy"})
+    path = f"{BANKS}/one/operations/{answer.json()['operation_id']}"
+    assert house.workers.wait_until(lambda: client.get(path).json()["error_message"] == "not now", 10.0)
+    assert len(memories(client, "copy")) == 1
+    client.post(f"{path}/retry")
+    operation = ended(client, house, "one", answer.json()["operation_id"])
+    assert operation["status"] == "completed", operation
+    assert operation["result_metadata"]["documents_imported"] == 2
+    assert memories(client, "copy") == memories(client, "one")
 
 
 def test_take_the_texts_of_an_archive_of_hindsight(client: TestClient, house: House) -> None:
