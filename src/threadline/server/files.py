@@ -45,7 +45,7 @@ def written(room: Room, key: str, name: str, kind: Literal["export", "upload"]) 
     """
     where = folder(room.tenant)
     sweep(room.tenant)
-    half = where / f"{_checked(key)}{_HALF}"
+    half = where / f".{_checked(key)}{_HALF}"
     try:
         with os.fdopen(os.open(half, os.O_CREAT | os.O_TRUNC | os.O_RDWR, 0o600), "w+b") as file:
             yield file

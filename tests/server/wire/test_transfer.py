@@ -14,7 +14,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from threadline.engine import copies
-from threadline.errors import StorageBusyError
+from threadline.errors import StorageBusyError, StorageFullError
 from threadline.server import archives, files, transferring
 from threadline.server.access import Caller
 from threadline.server.house import House
@@ -254,6 +254,24 @@ def test_restore_where_nothing_is_yet(client: TestClient, house: House) -> None:
     taken = client.post(f"{BANKS}/one/transfer/import", files={"file": ("t.zip", archive)})
     assert taken.status_code == 400
     assert "already exists; a bank restore writes into a fresh bank" in taken.json()["detail"]
+
+
+def test_a_restore_that_is_not_accepted_takes_no_name(
+    client: TestClient, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(client)
+    archive = exported(client, house)
+
+    def full(*args: Any) -> str:
+        del args
+        raise StorageFullError("no room")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(files, "receive", full)
+        params = {"target_bank_id": "two"}
+        answer = client.post(f"{BANKS}/one/transfer/import", params=params, files={"file": ("t.zip", archive)})
+    assert answer.status_code == 507
+    assert imported(client, house, archive, target_bank_id="two")["status"] == "completed"
 
 
 def test_export_some_documents(client: TestClient, house: House) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, BinaryIO
 
 from fastapi import APIRouter, File, Query, Request, UploadFile
 
-from threadline.errors import AccessError, RequestError, UnknownBankError
+from threadline.errors import AccessError, RequestError, ThreadlineError, UnknownBankError
 from threadline.server import files, operations, transferring
 from threadline.server.access import AdminRoom, Caller, TheCaller, caller_of, house_of, room_to_admin, room_to_make
 from threadline.server.archives import Archive
@@ -184,7 +186,8 @@ def clone_bank(
         raise RequestError("A bank cannot be cloned onto itself; choose a different target_bank_id")
     target = _reserve(room.tenant, caller, target_bank_id, "clone")
     payload = {"target": target.uid, "scope": _scope(include_data, include_bank_config)}
-    submitted = operations.submit(room, "clone_bank", payload, metadata={"target_bank_id": target.id})
+    with _given_back(target):
+        submitted = operations.submit(room, "clone_bank", payload, metadata={"target_bank_id": target.id})
     return BankTransferSubmitResponse(operation_id=submitted.id)
 
 
@@ -229,12 +232,23 @@ def _restore(
         room = None
     target = _reserve(house_of(request).tenant(caller.tenant), caller, name, "bank restore")
     room = room or target
-    payload = {
-        "key": files.receive(room, source, "transfer.zip"),
-        "target": target.uid,
-        "scope": _scope(wanted[0], wanted[1]),
-    }
-    return operations.submit(room, "import_bank", payload, metadata={"target_bank_id": target.id}).id
+    with _given_back(target):
+        payload = {
+            "key": files.receive(room, source, "transfer.zip"),
+            "target": target.uid,
+            "scope": _scope(wanted[0], wanted[1]),
+        }
+        return operations.submit(room, "import_bank", payload, metadata={"target_bank_id": target.id}).id
+
+
+@contextmanager
+def _given_back(target: Room) -> Iterator[None]:
+    """A bank that was reserved goes away again where what it was for is not accepted."""
+    try:
+        yield
+    except ThreadlineError:
+        target.tenant.remove(target.id)
+        raise
 
 
 def _checked(source: BinaryIO, *, whole: bool = False) -> str:
