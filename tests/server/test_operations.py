@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,11 +28,12 @@ from threadline.errors import (
     UnknownItemError,
 )
 from threadline.server import operations, workers
-from threadline.server.house import House, Room
+from threadline.server.house import House, Room, Tenant
 from threadline.server.operations import Operation
 from threadline.server.retaining import Retaining
 from threadline.server.store import open_store
 from threadline.server.store import operations as store
+from threadline.server.upkeep import Retention, tidy
 from threadline.server.workers import Workers
 from threadline.settings import Settings
 
@@ -173,15 +175,21 @@ def test_keep_no_bank_waiting_for_another(room: Room, gate: Gate) -> None:
     assert _ended(other, operations.submit(other, "batch_retain", _payload()).id).state == "completed"
 
 
-def test_take_banks_in_turn(room: Room, gate: Gate) -> None:
+def test_take_banks_in_turn(room: Room, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    hold = Gate()
+    monkeypatch.setitem(operations.KINDS, "hold", hold)
+    operations.submit(room.tenant.make_room("busy"), "hold", {"number": 0})
+    assert hold.entered.acquire(timeout=10)  # one thread is left, so that the order is one
     many = [operations.submit(room, "gate", {"number": number}, queue=f"q{number}").id for number in range(20)]
+    assert gate.entered.acquire(timeout=10)
     other = room.tenant.make_room("other")
     one = operations.submit(other, "gate", {"number": 0}).id
     gate.open.set()
     for name in many:
         _ended(room, name)
     _ended(other, one)
-    assert gate.begun.index(("other", 0)) <= 3
+    hold.open.set()
+    assert gate.begun.index(("other", 0)) == 1
 
 
 def test_try_again_what_may_pass(house: House, room: Room, kind: Callable[..., None]) -> None:
@@ -309,27 +317,38 @@ def test_answer_with_the_one_that_waits_already(room: Room, gate: Gate) -> None:
 def test_end_the_operations_of_a_deleted_bank(
     house: House, room: Room, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    leaving, leave = threading.Event(), house.workers.leave
+    deleting, exclusive = threading.Event(), room.tenant.leases.exclusive
 
-    def tell(*args: Any) -> None:
-        leaving.set()
-        leave(*args)
+    def tell(*args: Any) -> AbstractContextManager[None]:
+        deleting.set()
+        return exclusive(*args)
 
-    monkeypatch.setattr(house.workers, "leave", tell)
+    monkeypatch.setattr(room.tenant.leases, "exclusive", tell)
     operations.submit(room, "gate", {"number": 0})
     assert gate.entered.acquire(timeout=10)
     operations.submit(room, "gate", {"number": 1})
     with ThreadPoolExecutor(1) as pool:
         removed = pool.submit(house.tenant().remove, "bank")
-        assert leaving.wait(10)
+        assert deleting.wait(10)
         assert not removed.done()  # what is carried out for it still has it open
         gate.open.set()
         removed.result(10)
     assert not list((house.settings.home / "banks").glob("*/memory.db"))
-    assert gate.begun == [("bank", 0)]
     assert room.tenant.database.rows("SELECT * FROM operations") == []
     with pytest.raises(UnknownBankError):
         operations.submit(room, "gate", {"number": 2})
+
+
+def test_delete_banks_while_their_operations_begin(house: House) -> None:
+    """Whoever deletes a bank does not wait for an operation that waits for the bank."""
+    tenant = house.tenant()
+    for number in range(20):
+        room = tenant.make_room(f"bank {number}")
+        for _ in range(3):
+            operations.submit(room, "batch_retain", _payload())
+        tenant.remove(room.id)
+    assert tenant.database.rows("SELECT * FROM operations") == []
+    assert not list((house.settings.home / "banks").glob("*/memory.db"))
 
 
 def test_forget_what_failed_of_a_document(room: Room, gate: Gate) -> None:
@@ -405,14 +424,39 @@ def test_find_the_next_of_a_long_queue_at_once(house: House, room: Room) -> None
     assert all("operations_live" in read or "PRIMARY KEY" in read for read in reads)
 
 
-def test_forget_old_records(room: Room, gate: Gate) -> None:
-    gate.open.set()
-    name = operations.submit(room, "gate", {"number": 0}).id
-    _ended(room, name)
+def test_forget_old_records(room: Room) -> None:
+    for _ in range(3):
+        _ended(room, operations.submit(room, "batch_retain", _payload()).id)
     database = room.tenant.database
-    assert store.prune(database, datetime.now(UTC) - timedelta(days=1)) == 0
-    assert store.prune(database, datetime.now(UTC) + timedelta(days=1), ["other"]) == 0
-    assert store.prune(database, datetime.now(UTC) + timedelta(days=1)) == 1
+
+    def left() -> int:
+        return store.listed(database, room.uid)[1]
+
+    assert not tidy(room.tenant, Retention(operations=1, audit=1))
+    assert not tidy(room.tenant, Retention(operations=0))
+    assert left() == 6
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    assert store.prune(database, tomorrow, most=2)
+    assert left() == 2
+    assert not store.prune(database, tomorrow, most=2)
+    assert left() == 0
+
+
+def test_do_the_upkeep_when_there_is_nothing_else_to_do(house: House) -> None:
+    kept: list[str] = []
+    done = threading.Event()
+
+    def upkeep(tenant: Tenant) -> bool:
+        kept.append(tenant.name)
+        if len(kept) == 3:
+            done.set()
+        return len(kept) < 3
+
+    keeper = Workers(house, {}, 1, upkeep=upkeep)
+    keeper.start()
+    assert done.wait(10)
+    assert keeper.stop(10)
+    assert kept == ["default"] * 3
 
 
 def test_begin_again_what_could_not_be_recorded(house: House, room: Room, monkeypatch: pytest.MonkeyPatch) -> None:

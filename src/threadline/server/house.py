@@ -24,8 +24,10 @@ from threadline.memory import Memory
 from threadline.proof import Proof
 from threadline.server.addresses import Allowed
 from threadline.server.embedding import Backlogs
+from threadline.server.leases import Leases
 from threadline.server.store import aliases, banks, open_store
 from threadline.server.store.banks import BankRow
+from threadline.server.upkeep import Retention, tidy
 from threadline.session.checks import check_bank, check_id
 from threadline.settings import Settings
 
@@ -44,6 +46,7 @@ class House:
         embedder: opens what finds by meaning, for each tenant; not given: what the settings name. A model is in memory
             once, however many use it.
         allowed: where webhooks may be although that is not public.
+        retention: how long records are kept.
         shared: where another process is the server of the data directory, work beside it: what it began is its own.
 
     Attributes:
@@ -60,6 +63,7 @@ class House:
         *,
         embedder: Callable[[], Embedder | None] | None = None,
         allowed: Allowed = Allowed(),  # noqa: B008 - nothing changes it
+        retention: Retention = Retention(),  # noqa: B008
         shared: bool = False,
     ) -> None:
         self.settings = settings
@@ -74,7 +78,7 @@ class House:
         from threadline.server.webhooks import deliverer
         from threadline.server.workers import Workers
 
-        self.workers = Workers(self)
+        self.workers = Workers(self, upkeep=lambda tenant: tidy(tenant, retention))
         self.postmen = Workers(self, {DELIVERY: deliverer(allowed)}, threads=4, name="webhooks")
         self.backlogs = Backlogs(self)
         self.workers.start()
@@ -158,6 +162,7 @@ class Tenant:
         self._memories: OrderedDict[str, Memory] = OrderedDict()
         self._busy: dict[str, int] = {}
         self._journal: Journal | None = None
+        self.leases = Leases()
 
     def room(self, bank_id: str) -> Room:
         """A bank by its id or by an alias.
@@ -196,12 +201,13 @@ class Tenant:
             room = self.room(bank_id)
         except UnknownBankError:
             return 0
-        memories = self.backend.figures(room.id).memories
-        if (self.home / "journal.db").exists():
-            self.forget(room)
-        else:
-            self._remove_row(room)
-            self.backend.forget_bank(room.id)
+        with self.leases.exclusive(room.id):
+            memories = self.backend.figures(room.id).memories
+            if (self.home / "journal.db").exists():
+                self.forget(room)
+            else:
+                self._remove_row(room)
+                self.backend.forget_bank(room.id)
         return memories
 
     def forget(self, room: Room, seconds: float = 30.0) -> Proof:
@@ -210,19 +216,21 @@ class Tenant:
         Args:
             seconds: how long to wait for what is being delivered to it.
         """
-        self._remove_row(room)
-        return self._empty(room, seconds)
+        with self.leases.exclusive(room.id):
+            self._remove_row(room)
+            return self._empty(room, seconds)
 
     def clear(self, room: Room) -> None:
         """Delete everything that a bank has, its sessions too; the bank itself stays, with what is set for it."""
         from threadline.server import files, operations
 
-        files.drop(room)
-        operations.forget_document(room, None)
-        if (self.home / "journal.db").exists():
-            self._empty(room, seconds=30.0)
-        else:
-            self.backend.forget_bank(room.id)
+        with self.leases.exclusive(room.id):
+            files.drop(room)
+            operations.forget_document(room, None)
+            if (self.home / "journal.db").exists():
+                self._empty(room, seconds=30.0)
+            else:
+                self.backend.forget_bank(room.id)
 
     def _empty(self, room: Room, seconds: float) -> Proof:
         with self._lock:
@@ -247,14 +255,22 @@ class Tenant:
         from threadline.server import files
 
         banks.remove(self.database, room.uid)
-        self.house.workers.leave(self, room.uid)
         files.sweep(self)
         with contextlib.suppress(StorageBusyError):  # a backup reads it just now, and a proof of the forget says so
             self.database.compact()  # what waited to be retained was written there
 
     @contextlib.contextmanager
     def memory(self, room: Room) -> Iterator[Memory]:
-        """The journal and the sessions of a bank. Kept open for the next request, while there are not too many."""
+        """The journal and the sessions of a bank. Kept open for the next request, while there are not too many.
+
+        Raises:
+            UnknownBankError: the bank was deleted meanwhile.
+        """
+        with room.use(), self._opened(room) as memory:
+            yield memory
+
+    @contextlib.contextmanager
+    def _opened(self, room: Room) -> Iterator[Memory]:
         with self._lock:
             memory = self._memories.get(room.id)
             if memory is None:
@@ -320,6 +336,18 @@ class Room:
     def uid(self) -> str:
         """The bank's own id, never used again."""
         return self.bank.uid
+
+    @contextlib.contextmanager
+    def use(self) -> Iterator[None]:
+        """Keep the bank from being deleted, within this. Every use of its engine has one.
+
+        Raises:
+            UnknownBankError: it was deleted meanwhile.
+        """
+        with self.tenant.leases.shared(self.id):
+            if banks.find_by_uid(self.database, self.uid) is None:
+                raise UnknownBankError(f"Bank '{self.id}' not found")
+            yield
 
     @property
     def database(self) -> Database:

@@ -29,6 +29,7 @@ from threadline.server.limits import Limits
 from threadline.server.logs import LOG, Watch, start_logging
 from threadline.server.settings import ServerSettings
 from threadline.server.traces import traced
+from threadline.server.upkeep import Retention
 from threadline.settings import Settings
 
 _KEEP_ALIVE_SECONDS = 65
@@ -53,7 +54,11 @@ def serve(settings: Settings, server: ServerSettings, announce: Callable[[str], 
         token = ServerToken.load(server.token_file, os.environ.get("THREADLINE_TOKEN"))
         check_door(server, keys, token)
         listener = stack.enter_context(contextlib.closing(bind(server)))
-        house = House(settings, allowed=Allowed.parse(server.webhook_allowed_hosts))
+        house = House(
+            settings,
+            allowed=Allowed.parse(server.webhook_allowed_hosts),
+            retention=Retention(server.operation_days, server.audit_days),
+        )
         stop = Stop(server.stop_seconds + settings.shutdown_seconds + _GRACE_SECONDS)
         stack.callback(_close, house, keys, stop)
         house.tenant()

@@ -52,6 +52,8 @@ class ServerSettings:
         metrics: whether there is `/metrics`.
         webhook_allowed_hosts: hosts, addresses and networks that webhooks may be sent to although they are not public,
             such as `10.0.0.0/8`.
+        operation_days: how long the records of operations that have ended are kept; 0: for ever.
+        audit_days: how long the entries of audit logs are kept; 0: for ever.
     """
 
     host: str = "127.0.0.1"
@@ -70,6 +72,8 @@ class ServerSettings:
     log_requests: bool = True
     metrics: bool = True
     webhook_allowed_hosts: tuple[str, ...] = ()
+    operation_days: float = 30.0
+    audit_days: float = 0.0
 
     @classmethod
     def load(cls, home: Path, environ: Mapping[str, str] | None = None, **given: Any) -> ServerSettings:
@@ -149,4 +153,6 @@ _PARSERS: Mapping[str, Parser] = {
     "log_requests": as_switch,
     "metrics": as_switch,
     "webhook_allowed_hosts": _list,
+    "operation_days": as_amount,
+    "audit_days": as_amount,
 }

@@ -24,6 +24,7 @@ from threadline.errors import (
 from threadline.server.audit import recorded
 from threadline.server.operations import KINDS, Carry, Operation
 from threadline.server.store import operations as store
+from threadline.server.upkeep import EVERY_SECONDS
 
 if TYPE_CHECKING:
     from threadline.server.house import House, Tenant
@@ -85,6 +86,7 @@ class Workers:
         kinds: the kinds that they carry out, and how.
         threads: how many.
         rests: the seconds before the next attempt, by how many have failed.
+        upkeep: what is done for each tenant every hour, when nothing else is; returns whether there is more.
     """
 
     def __init__(
@@ -95,10 +97,13 @@ class Workers:
         *,
         name: str = "operations",
         rests: Callable[[int], float] = lambda attempts: rest_seconds(attempts, _CHANCE),
+        upkeep: Callable[[Tenant], bool] | None = None,
     ) -> None:
         self._house = house
         self._kinds = kinds
         self._rests = rests
+        self._upkeep = upkeep
+        self._upkeep_at = time.monotonic()
         self._claiming = threading.Lock()
         self._changed = threading.Condition()
         self._signals = 0
@@ -129,20 +134,16 @@ class Workers:
     def wait_until(self, settled: Callable[[], bool], seconds: float) -> bool:
         """Wait until `settled` is true, looking whenever an operation has ended; False when time is up."""
         deadline = time.monotonic() + seconds
-        with self._changed:
-            while not settled():
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    return False
-                self._changed.wait(left)
-            return True
-
-    def leave(self, tenant: Tenant, bank: str) -> None:
-        """Wait until nothing of a bank that was deleted is carried out any more."""
-        with self._changed:
-            while any(where[:2] == (tenant.name, bank) for where in self._running):
-                self._changed.wait()
-            self._served.pop((tenant.name, bank), None)
+        while True:
+            seen = self._signals
+            if settled():
+                return True
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            with self._changed:
+                if self._signals == seen:
+                    self._changed.wait(left)
 
     def stop(self, seconds: float | None = None) -> bool:
         """Begin nothing any more, and let what is carried out end in time; returns whether it did.
@@ -201,7 +202,17 @@ class Workers:
                 job = self._begin(tenant, head)
                 if job is not None:
                     return job, None
-            return None, look.next_due
+            return None, self._keep_up(look.next_due)
+
+    def _keep_up(self, next_due: float | None) -> float | None:
+        """Do the upkeep if it is time; returns when to look again."""
+        if self._upkeep is None:
+            return next_due
+        if time.monotonic() >= self._upkeep_at:
+            more = [self._upkeep(tenant) for tenant in list(self._tenants.values())]
+            self._upkeep_at = time.monotonic() + (0.0 if any(more) else EVERY_SECONDS)
+        left = max(0.0, self._upkeep_at - time.monotonic())
+        return left if next_due is None else min(left, next_due)
 
     def _adopt(self) -> None:
         """Take over what nobody carries out any more: what an earlier process began, and what could not be written."""
@@ -262,9 +273,11 @@ class Workers:
         operation, database = job.operation, job.tenant.database
         room = job.tenant.room_of(operation.bank)
         if room is None:
+            self._served.pop((job.tenant.name, operation.bank), None)
             return  # the bank was deleted, and the operation with it
         try:
-            with recorded(room, _ACTIONS.get(operation.kind, operation.kind), "system", operation_id=operation.id):
+            action = _ACTIONS.get(operation.kind, operation.kind)
+            with room.use(), recorded(room, action, "system", operation_id=operation.id):
                 result = self._kinds[operation.kind](room, operation)
         except Again as again:
             self._settle(job, str(again), again)

@@ -119,14 +119,20 @@ def daily(database: Database, bank: str, start: datetime, action: str | None = N
     return days
 
 
-def prune(database: Database, before: datetime) -> int:
-    """Remove what is older than a moment; returns how many entries."""
+def prune(database: Database, before: datetime, most: int = 1_000) -> bool:
+    """Remove what is older than a moment; returns whether there may be more.
 
-    def work(connection: apsw.Connection) -> int:
-        connection.execute("DELETE FROM audit_log WHERE started_at < ?", (_iso(before),))
-        return connection.changes()
+    Args:
+        most: so many at a time, that nobody waits long for it.
+    """
+    old = "SELECT seq FROM audit_log WHERE started_at < ?1 LIMIT ?2"
+    bindings = (_iso(before), most)
 
-    return database.write("audit.prune", work)
+    def work(connection: apsw.Connection) -> bool:
+        connection.execute(f"DELETE FROM audit_log WHERE seq IN ({old})", bindings)  # noqa: S608
+        return connection.changes() == most
+
+    return database.row(old, bindings) is not None and database.write("audit.prune", work)
 
 
 def _iso(moment: datetime) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -377,24 +377,23 @@ def delete_of_document(database: Database, bank: str, document: str | None) -> N
     )
 
 
-def prune(database: Database, before: datetime, kinds: Collection[str] = ()) -> int:
-    """Remove the records of what ended before a time; returns how many.
+def prune(database: Database, before: datetime, most: int = 1_000) -> bool:
+    """Remove the records of what ended before a moment, with their parts; returns whether there may be more.
 
     Args:
-        kinds: only of these; none: of all.
+        most: so many at a time, that nobody waits long for it.
     """
+    old = (
+        "SELECT seq FROM operations WHERE updated_at < ?1 AND state IN ('completed', 'failed', 'cancelled') "
+        "AND parent IS NULL LIMIT ?2"
+    )
+    bindings = (_iso(before), most)
 
-    def work(connection: apsw.Connection) -> int:
-        connection.execute(
-            """
-            DELETE FROM operations WHERE updated_at < ?1 AND state IN ('completed', 'failed', 'cancelled')
-                AND parent IS NULL AND (?2 = '[]' OR kind IN (SELECT value FROM json_each(?2)))
-            """,
-            (_iso(before), json.dumps(list(kinds))),
-        )
-        return connection.changes()
+    def work(connection: apsw.Connection) -> bool:
+        connection.execute(f"DELETE FROM operations WHERE seq IN ({old})", bindings)  # noqa: S608
+        return connection.changes() == most
 
-    return database.write("operations.prune", work)
+    return database.row(old, bindings) is not None and database.write("operations.prune", work)
 
 
 _HEADS = """
