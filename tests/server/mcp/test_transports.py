@@ -112,6 +112,15 @@ def test_serve_a_client_that_says_little(url: str) -> None:
     assert broken.status_code == 400
 
 
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded"])
+def test_a_web_page_cannot_call_a_tool(url: str, house: House, kind: str) -> None:
+    """What a page may send without asking first is no call."""
+    call = {"name": "sync_retain", "arguments": {"content": "x"}}
+    asked = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call})
+    assert httpx2.post(f"{url}/mcp/one/", content=asked.encode(), headers={"content-type": kind}).status_code == 400
+    assert house.tenant().rooms() == []
+
+
 def test_the_sdk_is_not_loaded_before_it_is_needed() -> None:
     code = "import sys; import threadline.server.app; sys.exit('mcp' in sys.modules or 'mcp_types' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], timeout=30).returncode == 0
