@@ -8,14 +8,14 @@ from typing import Any
 from threadline.engine.store.listing import Listing
 from threadline.engine.store.pages import Page, Span, folded
 from threadline.engine.store.sources import Document, Sources
-from threadline.errors import RequestError, UnknownItemError
-from threadline.server import operations, refreshing
+from threadline.errors import UnknownItemError
+from threadline.server import operations, refreshing, retaining
 from threadline.server.house import Room
 from threadline.server.operations import Operation, Submitted
 from threadline.server.retaining import Retaining
 from threadline.server.store import mental_models
 
-#: The operation that makes the memories of a session or a note again.
+#: The operation that makes the memories of a document again.
 REMAKE = "reprocess"
 
 
@@ -65,7 +65,7 @@ def delete_document(room: Room, document: str) -> int:
         UnknownItemError: there is no such document.
     """
     memories = sum(find_document(room, document).memories.values())
-    of_journal = _is_of_journal(room, document)
+    of_journal = room.shelf.of_journal(document)
     room.shelf.delete(document)
     operations.forget_document(room, document)
     if of_journal:
@@ -98,11 +98,17 @@ def reprocess(room: Room, document: str) -> Submitted:
         UnknownItemError: there is no such document.
     """
     find_document(room, document)
-    if _is_of_journal(room, document):
-        return operations.submit(room, REMAKE, {"document": document}, metadata={"document_id": document})
+    return operations.submit(room, REMAKE, {"document": document}, metadata={"document_id": document})
+
+
+def _remake(room: Room, operation: Operation) -> dict[str, Any]:
+    """Make the memories of a document again; of one that was deleted meanwhile there are none."""
+    document = str((operation.payload or {})["document"])
+    if room.shelf.of_journal(document):
+        return {"document_id": document, "unit_ids_count": room.engine.remake(document)}
     items = [
         Retaining(
-            text=text,
+            text=item.text(),
             document=document,
             occurred_at=item.occurred_at,
             timeless=bool(item.extra.get("timeless")),
@@ -114,24 +120,14 @@ def reprocess(room: Room, document: str) -> Submitted:
             role=item.role,
             params=_params(item.extra.get("params")),
         )
-        for number, (item, text) in enumerate((each, each.text()) for each in sources(room).items(document))
+        for number, item in enumerate(sources(room).items(document))
     ]
-    if not any(item.text.strip() for item in items):
-        raise RequestError("The document has no text that memories could be made of.", status=409)
-    return operations.submit(room, operations.BATCH, {"items": [item.as_json() for item in items]})
+    retained = retaining.retain(room, items, key=f"operation:{operation.id}")
+    return {"document_id": document, "unit_ids_count": retained.units}
+
+
+operations.KINDS[REMAKE] = _remake
 
 
 def _params(value: Any) -> dict[str, Any]:
     return dict(value) if isinstance(value, dict) else {}
-
-
-def _is_of_journal(room: Room, document: str) -> bool:
-    return room.shelf.of_journal(document)
-
-
-def _remake(room: Room, operation: Operation) -> dict[str, Any]:
-    document = str((operation.payload or {})["document"])
-    return {"document_id": document, "unit_ids_count": room.engine.remake(document)}
-
-
-operations.KINDS[REMAKE] = _remake
