@@ -111,14 +111,13 @@ def memory_of(room: Room) -> Iterator[Memory]:
     """The journal and the sessions of a bank.
 
     Raises:
-        UnknownBankError: it was deleted in the middle of the request.
+        UnknownBankError: it was deleted meanwhile; while it is used here, it is not.
         ClosedError: the server is stopping.
     """
     try:
         with room.tenant.memory(room) as memory:
             yield memory
     except ClosedError as error:
-        room.tenant.room(room.id)
         raise ClosedError("The server closed the bank in the middle of this request; try again.") from error
 
 
