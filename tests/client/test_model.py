@@ -61,7 +61,7 @@ class RemoteConversations(Conversations):
 
 
 RemoteConversations.TestCase.settings = settings(
-    max_examples=int(EXAMPLES or 5),
+    max_examples=int(EXAMPLES or 3),
     stateful_step_count=25,
     derandomize=EXAMPLES is None,
     database=None,
