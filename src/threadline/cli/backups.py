@@ -14,10 +14,11 @@ from threadline.cli.output import count, moment, say, say_json
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The file.")
 @click.pass_obj
 def backup(options: Options, output: Path) -> None:
-    """Write the whole data directory to one file, also while a server runs on it.
+    """Write the whole data directory to one file.
 
-    Every bank and tenant, the journal, keys and settings, each tenant as it was at one instant. Word indexes are left
-    out: they are made again. The file is for its owner alone, appears only when it is whole, and is checked before.
+    Every bank and tenant, the journal, keys and settings, also while a server runs on it: each tenant as it was at one
+    instant. Word indexes are left out: they are made again. The file is for its owner alone, appears only when it is
+    whole, and is checked before.
     """
     from threadline.backup import back_up
 
@@ -29,7 +30,7 @@ def backup(options: Options, output: Path) -> None:
         say(f"{output}: {count(found.files, 'file')}, {checked} checked, {found.bytes:,} bytes.")
 
 
-@command("restore", "restore memory.tar.gz --home /srv/memory")
+@command("restore", "restore memory.tar.gz", "restore /backups/monday.tar.gz --home /srv/memory")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.pass_obj
 def restore(options: Options, file: Path) -> None:

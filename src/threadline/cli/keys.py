@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from threadline.server.keys import Key
 
 
-@group("keys", "keys create --scope write --bank alice --expires 90d", "keys list", "keys revoke 1f2e3d4c5b6a")
+@group("keys", "keys create --scope write --bank alice --expires 90d", "keys list")
 @click.pass_context
 def keys(ctx: click.Context) -> None:
     """Make, list and revoke the keys of the server.
@@ -62,7 +62,11 @@ def create(options: Options, tenant: str, banks: tuple[str, ...], scope: str, ex
 @command("list", "keys list", "keys list --json")
 @click.pass_obj
 def list_(options: Options) -> None:
-    """List the keys there are and were, without their secrets."""
+    """List the keys there are and were, without their secrets.
+
+    Of each its id, whose banks it is for, what it may do, whether it still holds, and when it was last used, to a
+    minute or so. Revoked keys stay in the list.
+    """
     from threadline.server.keys import Keys
 
     with contextlib.closing(Keys(options.settings().home)) as keys:
@@ -84,7 +88,7 @@ def list_(options: Options) -> None:
     show(table)
 
 
-@command("revoke", "keys revoke 1f2e3d4c5b6a")
+@command("revoke", "keys revoke 1f2e3d4c5b6a", "keys revoke 1f2e3d4c5b6a --json")
 @click.argument("key")
 @click.pass_obj
 def revoke(options: Options, key: str) -> None:

@@ -10,9 +10,7 @@ from threadline.cli.options import Options, command
 from threadline.cli.output import say, say_json
 
 
-@command(
-    "serve", "serve", "serve --port 9000 --home /srv/memory", "serve --host 0.0.0.0 --token-file /run/secrets/token"
-)
+@command("serve", "serve --port 9000", "serve --host 0.0.0.0 --token-file /run/secrets/token")
 @click.option("--host", metavar="ADDRESS", help="The address that is bound. [THREADLINE_HOST, else 127.0.0.1]")
 @click.option("--port", type=int, metavar="NUMBER", help="The port; 0: any that is free. [THREADLINE_PORT, else 8888]")
 @click.option(
