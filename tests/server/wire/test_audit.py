@@ -48,9 +48,11 @@ def _actions(client: TestClient, **parameters: Any) -> list[str]:
     return [item["action"] for item in answer.json()["items"]]
 
 
-def test_note_nothing_unless_it_is_wanted(client: TestClient) -> None:
+def test_note_nothing_unless_it_is_wanted(client: TestClient, house: House) -> None:
     client.put(_BANK, json={})
     client.post(f"{_BANK}/memories", json={"items": [{"content": "Carla plays chess."}]})
+    room = house.tenant().room("probe")
+    audit.record(room, "batch_retain", "system", datetime.now(UTC))
     assert client.get(_LOGS).json() == {"bank_id": "probe", "total": 0, "limit": 50, "offset": 0, "items": []}
     assert client.get("/v1/default/banks/none/audit-logs").status_code == 404
 
