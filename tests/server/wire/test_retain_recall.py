@@ -73,6 +73,10 @@ def test_name_an_unknown_field_and_go_on(client: TestClient) -> None:
     answer = client.post(MEMORIES, json={"items": [{"content": "x y z", "bogus": 1}], "foo": 2})
     assert answer.status_code == 200
     assert answer.headers["x-ignored-params"] == "foo"
+    answer = client.post(f"{MEMORIES}/recall", json={"query": "x", "colour": 1, "shape": 2})
+    assert answer.headers["x-ignored-params"] == "colour, shape"
+    answer = client.post(MEMORIES, json={"items": [], "async": True, "operation_id": "none"})
+    assert (answer.status_code, answer.json()["detail"][0]["loc"]) == (422, ["body", "operation_id"])
     assert "x-ignored-params" not in client.post(MEMORIES, json={"items": []}).headers
 
 
@@ -171,6 +175,8 @@ def test_tell_chunks_and_entities(client: TestClient) -> None:
     assert (body["source_facts"], body["source_facts_truncated"]) == (None, False)
     body = client.post(f"{MEMORIES}/recall", json={"query": "Alice", "include": {"entities": None}}).json()
     assert [body[name] for name in ("entities", "chunks", "trace", "source_facts_truncated")] == [None] * 4
+    assert body["results"]
+    assert all(each["entities"] is None for each in body["results"])
 
 
 def test_cut_a_chunk_to_what_fits(client: TestClient) -> None:

@@ -69,7 +69,7 @@ class WireRoute(ThreadRoute):
 def _header(names: list[str]) -> str:
     """The names as a header's value: printable ASCII, and not endless."""
     plain = [name.encode("ascii", "backslashreplace").decode() for name in names[:50]]
-    return ",".join("".join(letter for letter in name if letter.isprintable())[:100] for name in plain)
+    return ", ".join("".join(letter for letter in name if letter.isprintable())[:100] for name in plain)
 
 
 #: How far a route does what Hindsight's does.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from typing import Annotated, Any
-from urllib.parse import quote
 
 from fastapi import APIRouter, File, Form, Response, UploadFile
 from fastapi.responses import FileResponse
@@ -83,8 +82,7 @@ def download_file(key: str, tenant: ReadTenant, caller: TheCaller) -> Response:
     room = tenant.room_of(row.bank)
     if room is None or not caller.sees(room.id) or row.kind != "export":
         raise UnknownItemError("File not found")
-    headers = {"content-disposition": f"attachment; filename*=UTF-8''{quote(row.name, safe='')}"}
-    return FileResponse(path, media_type="application/zip", headers=headers)
+    return FileResponse(path, media_type="application/zip", filename=row.name)
 
 
 @router.get(

@@ -41,9 +41,10 @@ def recall_memories(room: ReadRoom, request: RecallRequest) -> Response:
     began = time.perf_counter()
     asked = _asked(request)
     found = [] if asked is None else recall(room, asked)
-    answer = RecallResponse(results=[_result(room, each) for each in found])
+    named = request.include.entities is not None
+    answer = RecallResponse(results=[_result(room, each, named=named) for each in found])
     answer.source_facts_truncated = None if request.include.source_facts is None else False
-    if request.include.entities is not None:
+    if named:
         answer.entities = _entities(room, found) or None
     if request.include.chunks is not None:
         answer.chunks = _chunks(room, found, request.include.chunks.max_tokens)
@@ -71,13 +72,13 @@ def _asked(request: RecallRequest) -> Asked | None:
     return Asked(query, Floors() if floors is None else Floors(floors.semantic, floors.keyword, floors.final))
 
 
-def _result(room: Room, found: Found) -> RecallResult:
+def _result(room: Room, found: Found, *, named: bool) -> RecallResult:
     unit, scores = found.unit, found.scores
     return RecallResult(
         id=unit.id,
         text=unit.text,
         type=unit.type,
-        entities=list(unit.entities) or None,
+        entities=(list(unit.entities) or None) if named else None,
         context=unit.context or "",
         mentioned_at=None if unit.mentioned_at is None else unit.mentioned_at.isoformat(),
         document_id=unit.document,

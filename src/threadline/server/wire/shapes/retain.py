@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -175,6 +176,14 @@ class RetainRequest(WireBody):
     operation_id: str | None = Field(
         default=None, description="The id of an async retain: sent again, it is the same one. A UUID."
     )
+
+    @field_validator("operation_id")
+    @classmethod
+    def _uuid(cls, value: str | None) -> str | None:
+        try:
+            return None if value is None else str(uuid.UUID(value))
+        except ValueError as error:
+            raise ValueError("operation_id must be a valid UUID") from error
 
 
 class TokenUsage(WireShape):
