@@ -15,6 +15,7 @@ LONGEST = 64
 # Of BM25 (Robertson and Zaragoza, 2009), as Tantivy has them.
 _K1 = 1.2
 _B = 0.75
+_EXACT = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,16 @@ def rarities(entries: Sequence[Entry], corpus: Corpus, terms: Collection[str]) -
     return {term: rarity(everything, holders) for term, holders in held.items()}
 
 
+def written_length(length: int) -> int:
+    """A length as the index writes it, in a byte: exact up to 40, then in steps that double every eight."""
+    if length <= _EXACT:
+        return length
+    base, step = _EXACT, 2
+    while length >= base + 8 * step:
+        base, step = base + 8 * step, 2 * step
+    return base + (length - base) // step * step
+
+
 def scores(
     entries: Sequence[Entry], corpus: Corpus, terms: Sequence[str], wholes: Sequence[str], boost: float
 ) -> list[tuple[Entry, float]]:
@@ -82,7 +93,7 @@ def scores(
     average = (corpus.tokens + sum(each.length for each in entries)) / everything or 1.0
     found = []
     for each in entries:
-        norm = _K1 * (1 - _B + _B * each.length / average)
+        norm = _K1 * (1 - _B + _B * written_length(each.length) / average)
         score = sum(
             weights[term] * (1 + _K1) * each.terms[term] / (each.terms[term] + norm)
             for term in terms

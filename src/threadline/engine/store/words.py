@@ -37,6 +37,9 @@ SLICE = 1_000
 #: An identifier said as a whole counts as this many times one of its words.
 _WHOLE = 2.0
 
+# To so many decimals what is searched beside the index is scored as in it.
+_DECIMALS = 5
+
 # What a memory has of terms, where the index was written before they were counted.
 _USUAL_TOKENS = 25
 
@@ -235,7 +238,8 @@ class WordIndex:
             found.sort(key=lambda each: -each[1])
         whole = whole and len(found) <= limit
         ids_found = np.array([memory for memory, _ in found[:limit]], np.int64)
-        return Found(ids_found, np.array([score for _, score in found[:limit]], np.float32), whole)
+        rounded = np.round([score for _, score in found[:limit]], _DECIMALS)  # the index adds in another precision
+        return Found(ids_found, rounded.astype(np.float32), whole)
 
     def _holders(self, terms: Sequence[str], most: int) -> list[Held]:
         import numpy as np
