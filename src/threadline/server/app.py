@@ -6,7 +6,6 @@ import importlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import anyio.to_thread
 from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
@@ -15,9 +14,6 @@ from threadline.server import errors, sessions, wire
 from threadline.server.document import Documented
 from threadline.server.house import House
 from threadline.server.mcp import mount
-
-#: So many requests are worked on at once; more than that only take turns at the interpreter.
-_THREADS = 16
 
 _GZIP_BYTES = 1_000
 
@@ -28,7 +24,6 @@ def create_app(house: House) -> FastAPI:
     @asynccontextmanager
     async def live(app: FastAPI) -> AsyncIterator[None]:
         del app
-        anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
         yield
         await mcp.close()
 
@@ -41,10 +36,11 @@ def create_app(house: House) -> FastAPI:
     )
     app.state.house = house
     errors.install(app)
-    for name in wire.MODULES:
-        app.include_router(importlib.import_module(f"threadline.server.wire.{name}").router)
-    for name in sessions.MODULES:
-        app.include_router(importlib.import_module(f"threadline.server.sessions.{name}").router)
+    for package, names in (("wire", wire.MODULES), ("sessions", sessions.MODULES)):
+        for (
+            name
+        ) in names:  # as they are: what includes a router makes each route once more, and looks through each router
+            app.router.routes.extend(importlib.import_module(f"threadline.server.{package}.{name}").router.routes)
     app.router.routes.extend(mount.routes(mcp))
     app.add_middleware(GZipMiddleware, minimum_size=_GZIP_BYTES)
     return app

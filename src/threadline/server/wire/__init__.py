@@ -1,7 +1,9 @@
 """Hindsight's HTTP API: one module for each noun, each with a `router`."""
 
-#: The modules whose routers the app includes, in this order.
+#: The modules whose routes the app has, in this order: a request is matched from the top, so what is asked most is first.
 MODULES: tuple[str, ...] = (
+    "retain",
+    "recall",
     "health",
     "banks",
     "aliases",
@@ -9,8 +11,6 @@ MODULES: tuple[str, ...] = (
     "templates",
     "prompts",
     "observations",
-    "retain",
-    "recall",
     "reflect",
     "mental_models",
     "knowledge",
