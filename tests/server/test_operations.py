@@ -480,7 +480,8 @@ def test_lose_nothing_and_double_nothing_wherever_the_process_is_killed(tmp_path
     lives = [json.loads(line) for line in ran.stdout.splitlines()]
     assert lives[-1]["said"][-1] == "end"
     assert len(lives) >= 10
-    steps = {life["said"][-1] for life in lives[:-1]}
+    # Another thread may have said something between the step and the kill.
+    steps = {[line for line in life["said"] if line.startswith("commit")][-1] for life in lives[:-1]}
     for write in ("operations.submit", "operations.take", "engine.put", "operations.complete"):
         assert {f"commit {write}", f"committed {write}"} <= steps
     for life in lives:
