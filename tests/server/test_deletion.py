@@ -1,4 +1,4 @@
-"""A bank that is deleted while it is read and written: each request is answered, and none with a fault of the server."""
+"""A bank that is deleted while it is read and written: no request meets a fault of the server."""
 
 from __future__ import annotations
 

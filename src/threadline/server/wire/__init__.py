@@ -1,6 +1,6 @@
 """Hindsight's HTTP API: one module for each noun, each with a `router`."""
 
-#: The modules whose routes the app has, in this order: a request is matched from the top, so what is asked most is first.
+#: The modules whose routes the app has. A request is matched from the top, so what is asked most comes first.
 MODULES: tuple[str, ...] = (
     "retain",
     "recall",

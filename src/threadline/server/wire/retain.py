@@ -24,7 +24,8 @@ def retain_memories(room: MakeRoom, request: RetainRequest) -> Response:
     """Retain items of documents, all or none. Answered: stored and recallable, or with `async`: accepted for good."""
     given = [item.retaining(request.document_tags) for item in request.items]
     items = placed(given)
-    answer = RetainResponse(success=True, bank_id=room.id, items_count=len(items), async_=request.async_)
+    told = {"success": True, "bank_id": room.id, "items_count": len(items), "async": request.async_}
+    answer = RetainResponse.model_validate(told)
     if not request.async_:
         retain(room, items)
         answer.usage = TokenUsage()
