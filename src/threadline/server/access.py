@@ -121,7 +121,8 @@ async def _tenant_to_admin(request: Request) -> Tenant:
     return _tenant(request, "admin")
 
 
-async def _room_to_read(request: Request, bank_id: BankId) -> Room:
+async def read_room(request: Request, bank_id: BankId) -> Room:
+    """A bank, for a reader."""
     return _room(request, bank_id, "read")
 
 
@@ -149,7 +150,7 @@ TheCaller = Annotated[Caller, Depends(_the_caller)]
 ReadTenant = Annotated[Tenant, Depends(_tenant_to_read)]
 WriteTenant = Annotated[Tenant, Depends(_tenant_to_write)]
 AdminTenant = Annotated[Tenant, Depends(_tenant_to_admin)]
-ReadRoom = Annotated[Room, Depends(_room_to_read)]
+ReadRoom = Annotated[Room, Depends(read_room)]
 WriteRoom = Annotated[Room, Depends(_room_to_write)]
 AdminRoom = Annotated[Room, Depends(_room_to_admin)]
 MakeRoom = Annotated[Room, Depends(made_room)]

@@ -16,6 +16,8 @@ from threadline.server.house import House
 from threadline.server.mcp import mount
 
 _GZIP_BYTES = 1_000
+# The quickest level: a processor is dearer here than bytes on a loopback.
+_GZIP_LEVEL = 1
 
 
 def create_app(house: House) -> FastAPI:
@@ -42,5 +44,5 @@ def create_app(house: House) -> FastAPI:
         ) in names:  # as they are: what includes a router makes each route once more, and looks through each router
             app.router.routes.extend(importlib.import_module(f"threadline.server.{package}.{name}").router.routes)
     app.router.routes.extend(mount.routes(mcp))
-    app.add_middleware(GZipMiddleware, minimum_size=_GZIP_BYTES)
+    app.add_middleware(GZipMiddleware, minimum_size=_GZIP_BYTES, compresslevel=_GZIP_LEVEL)
     return app

@@ -24,7 +24,7 @@ from threadline.memory import Memory
 from threadline.proof import Proof
 from threadline.server.addresses import Allowed
 from threadline.server.embedding import Backlogs
-from threadline.server.leases import Leases
+from threadline.server.leases import Leased, Leases
 from threadline.server.store import aliases, banks, open_store
 from threadline.server.store.banks import BankRow
 from threadline.server.upkeep import Retention, tidy
@@ -321,7 +321,7 @@ class Tenant:
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class Room(Leased):
     """One bank of one tenant, as a request uses it."""
 
     tenant: Tenant

@@ -7,17 +7,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from typing import Protocol, runtime_checkable
 
 from threadline.errors import StorageBusyError
 
 
-@runtime_checkable
-class Leased(Protocol):
+class Leased:
     """What is used within a lease."""
+
+    __slots__ = ()
 
     def use(self) -> AbstractContextManager[None]:
         """Keep it from being deleted, within this."""
+        raise NotImplementedError
 
 
 class Leases:

@@ -16,7 +16,7 @@ from fastapi.routing import APIRoute
 from threadline.server.leases import Leased
 
 #: So many requests are worked on at once. The others wait their turn, first come, first served.
-THREADS = 6
+THREADS = 4
 
 T = TypeVar("T")
 
@@ -58,12 +58,12 @@ class ThreadRoute(APIRoute):
 def _awaited(endpoint: Callable[..., T]) -> Callable[..., Coroutine[Any, Any, T]]:
     @functools.wraps(endpoint)
     async def call(**kwargs: Any) -> T:
-        return await work(_used, endpoint, kwargs)
+        return await work(call_with_lease, endpoint, kwargs)
 
     return call
 
 
-def _used(endpoint: Callable[..., T], given: dict[str, Any]) -> T:
+def call_with_lease(endpoint: Callable[..., T], given: dict[str, Any]) -> T:
     """Call a handler with the banks that it is given kept from being deleted."""
     with contextlib.ExitStack() as leases:
         for value in given.values():

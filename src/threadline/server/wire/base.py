@@ -43,9 +43,13 @@ class WireRoute(ThreadRoute):
     What the audit log has to know of, it notes there.
     """
 
+    def handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """What the route does, without what is done around it."""
+        return super().get_route_handler()
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler of the route."""
-        handle = super().get_route_handler()
+        handle = self.handler()
 
         async def handle_and_name(request: Request) -> Response:
             ignored: list[str] = []

@@ -14,7 +14,8 @@ from threadline.server.access import ReadRoom
 from threadline.server.chunks import chunk_id
 from threadline.server.house import Room
 from threadline.server.recalling import MOST, Asked, Floors, Found, recall
-from threadline.server.wire.base import WireRoute, json_response, partly
+from threadline.server.wire.base import json_response, partly
+from threadline.server.wire.quick import ReadingRoute
 from threadline.server.wire.shapes.filters import tag_filter
 from threadline.server.wire.shapes.recall import (
     ChunkData,
@@ -26,16 +27,9 @@ from threadline.server.wire.shapes.recall import (
 )
 from threadline.turns import Json
 
-router = APIRouter(route_class=WireRoute, tags=["Memory"])
+router = APIRouter(tags=["Memory"])
 
 
-@router.post(
-    "/v1/default/banks/{bank_id}/memories/recall",
-    operation_id="recall_memories",
-    summary="Recall memories",
-    response_model=RecallResponse,
-    **partly("`prefer_observations` changes nothing, as there are none; `trace` has fields of its own"),
-)
 def recall_memories(room: ReadRoom, request: RecallRequest) -> Response:
     """Find memories for a question, best first, as many as fit in `max_tokens`."""
     began = time.perf_counter()
@@ -51,6 +45,18 @@ def recall_memories(room: ReadRoom, request: RecallRequest) -> Response:
     if request.trace:
         answer.trace = _trace(request, found, time.perf_counter() - began)
     return json_response(answer)
+
+
+router.add_api_route(
+    "/v1/default/banks/{bank_id}/memories/recall",
+    recall_memories,
+    methods=["POST"],
+    route_class_override=ReadingRoute,
+    operation_id="recall_memories",
+    summary="Recall memories",
+    response_model=RecallResponse,
+    **partly("`prefer_observations` changes nothing, as there are none; `trace` has fields of its own"),
+)
 
 
 def _asked(request: RecallRequest) -> Asked | None:

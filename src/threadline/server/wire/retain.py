@@ -7,19 +7,13 @@ from fastapi import APIRouter, Response
 from threadline.errors import RequestError
 from threadline.server.access import MakeRoom
 from threadline.server.retaining import placed, retain
-from threadline.server.wire.base import WireRoute, json_response, same
+from threadline.server.wire.base import json_response, same
+from threadline.server.wire.quick import MakingRoute
 from threadline.server.wire.shapes.retain import RetainRequest, RetainResponse, TokenUsage
 
-router = APIRouter(route_class=WireRoute, tags=["Memory"])
+router = APIRouter(tags=["Memory"])
 
 
-@router.post(
-    "/v1/default/banks/{bank_id}/memories",
-    operation_id="retain_memories",
-    summary="Retain memories",
-    response_model=RetainResponse,
-    **same(),
-)
 def retain_memories(room: MakeRoom, request: RetainRequest) -> Response:
     """Retain items of documents, all or none. Answered: stored and recallable, or with `async`: accepted for good."""
     given = [item.retaining(request.document_tags) for item in request.items]
@@ -40,3 +34,15 @@ def retain_memories(room: MakeRoom, request: RetainRequest) -> Response:
     submitted = operations.submit(room, "batch_retain", payload, operation_id=request.operation_id)
     answer.operation_id = submitted.id
     return json_response(answer)
+
+
+router.add_api_route(
+    "/v1/default/banks/{bank_id}/memories",
+    retain_memories,
+    methods=["POST"],
+    route_class_override=MakingRoute,
+    operation_id="retain_memories",
+    summary="Retain memories",
+    response_model=RetainResponse,
+    **same(),
+)
