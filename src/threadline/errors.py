@@ -14,6 +14,7 @@
     |   |-- UnknownItemError       no such document, memory, operation or other thing in this bank
     |   |-- ConflictError          it cannot be done in the state that the thing is in
     |   |-- RequestError           a request to the server that cannot be served as it is
+    |   |   `-- DestinationError   a URL that the server may not send to
     |   |-- AccessError            the server asks for a key, or this one may not do that
     |   |-- TranscriptError        a transcript file that cannot be read, with the place of the fault
     |   `-- SettingsError          a setting that is unknown or has a bad value
@@ -101,6 +102,10 @@ class RequestError(InputError):
         super().__init__(message)
         self.status = status
         self.retry_after = retry_after
+
+
+class DestinationError(RequestError):
+    """A URL that the server may not send to: it leads to a private, loopback or link-local address."""
 
 
 class AccessError(InputError):

@@ -19,8 +19,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from threadline.engine.models.fake import FakeEmbedder
+from threadline.errors import DestinationError
 from threadline.server import addresses, posting, webhooks
-from threadline.server.addresses import Allowed, DestinationError, destination
+from threadline.server.addresses import Allowed, destination
 from threadline.server.app import create_app
 from threadline.server.house import House
 from threadline.server.store import webhooks as store

@@ -12,17 +12,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, urlsplit
 
-from threadline.errors import RequestError
+from threadline.errors import DestinationError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _PORTS = {"http": 80, "https": 443}
-
-
-class DestinationError(RequestError):
-    """A URL that nothing may be sent to."""
 
 
 @dataclass(frozen=True, slots=True)

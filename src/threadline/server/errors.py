@@ -89,7 +89,7 @@ def install(app: FastAPI) -> None:
     def refuse(request: Request, error: ThreadlineError) -> JSONResponse:
         error = _gone_meanwhile(request, error) or error
         status = status_of(error)
-        if status >= 500:
+        if status == 500:
             _LOG.error("%s", type(error).__name__, exc_info=error)
         return JSONResponse({"detail": str(error)}, status, headers_of(error))
 

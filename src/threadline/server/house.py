@@ -192,7 +192,13 @@ class Tenant:
         return None if found is None else Room(self, found)
 
     def rooms(self) -> list[Room]:
-        """All banks, the latest first."""
+        """All banks, the latest first; also those that somebody made without the server, by their journal."""
+        journal = self._open_journal()
+        if journal is not None:
+            known = {bank.id for bank in banks.every(self.database)}
+            for name in journal.banks():
+                if name not in known:
+                    self._adopt(name)
         return [Room(self, bank) for bank in banks.every(self.database)]
 
     def remove(self, bank_id: str) -> int:

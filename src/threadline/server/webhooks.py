@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from threadline.engine.store.listing import Listing, MemoryFilter
 from threadline.engine.store.pages import Span
-from threadline.errors import StorageError
+from threadline.errors import DestinationError, StorageError
 from threadline.server import posting
-from threadline.server.addresses import Allowed, DestinationError, destination
+from threadline.server.addresses import Allowed, destination
 from threadline.server.operations import Carry, Operation, operation_key
 from threadline.server.store import webhooks as store
 from threadline.server.store.operations import New

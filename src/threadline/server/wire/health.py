@@ -63,7 +63,7 @@ async def version() -> VersionResponse:
         file_upload_api=True,
         document_export_api=True,
         document_import_api=True,
-        audit_log=False,
+        audit_log=True,
         llm_trace=False,
         store_document_text=True,
     )

@@ -62,7 +62,7 @@ def tag_filter(tags: list[str] | None, match: TagsMatch, groups: list[TagGroup] 
         if tags or (tags is not None and match == "exact"):
             return Tags(*tags, match=match)
     except InputError as error:
-        raise RequestError(str(error), status=422) from error
+        raise RequestError(f"Invalid tags: {error}") from error
     return None
 
 
@@ -80,12 +80,12 @@ def parse_groups(text: str | None) -> list[TagGroup] | None:
     try:
         return adapter.validate_json(text)
     except ValidationError as error:
-        raise RequestError(f"tag_groups must be a JSON list of tag groups: {error.errors()[0]['msg']}", 422) from error
+        raise RequestError(f"Invalid tag_groups: {error.errors()[0]['msg']}") from error
 
 
 def _filter(group: TagGroup, depth: int) -> TagFilter:
     if not depth:
-        raise RequestError(f"Tag groups may be nested {_DEEPEST} deep.", status=422)
+        raise RequestError(f"Invalid tag_groups: they may be nested {_DEEPEST} deep.")
     match group:
         case TagGroupLeaf():
             return Tags(*group.tags, match=group.match)
