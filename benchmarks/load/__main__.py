@@ -53,6 +53,7 @@ def measure(server: Server, job: Callable[[str], Job]) -> dict[str, Any]:
             "peak_mb": watch.peak,
             "after_mb": resident(server.pids()),
             "disk_mb": server.disk(),
+            "unpacked_mb": server.unpacked(),
             **{name: figure for name, figure in came.items() if name != "job"},
         }
 

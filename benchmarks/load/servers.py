@@ -56,6 +56,10 @@ class Server(Protocol):
         """What its data takes, in MB."""
         ...
 
+    def unpacked(self) -> float:
+        """The programs that it unpacks when it first starts, in MB."""
+        ...
+
 
 class Theirs(MeasuredHindsight):
     """Hindsight without a language model, PostgreSQL beside it."""
@@ -128,6 +132,10 @@ class Ours:
     def disk(self) -> float:
         """What its data directory takes."""
         return megabytes(self.home)
+
+    def unpacked(self) -> float:
+        """None."""
+        return 0.0
 
     def _end(self, how: signal.Signals) -> int:
         if self._process is None:

@@ -31,6 +31,10 @@ class MeasuredHindsight(RealHindsight):
         server = [self._process.pid] if self._process else []
         return [one for pid in (*server, *database) for one in family(pid)]
 
+    def unpacked(self) -> float:
+        """PostgreSQL's own programs, which its package unpacks at the first start, in MB."""
+        return round(megabytes(self._home) - self.disk(), 1)
+
     def disk(self) -> float:
         """What the databases take, in MB: their log (64 MB a new server) included, PostgreSQL's own programs not."""
         return sum(megabytes(path.parent) for path in self._home.rglob("PG_VERSION") if (path.parent / "base").is_dir())

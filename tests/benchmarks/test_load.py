@@ -23,7 +23,7 @@ MATERIAL = Material("test", ("The cat sleeps on the sofa.", "We fly to Lisbon in
 
 def figures(per_second: float, p95: float, size: float) -> dict[str, Any]:
     kind = {"per_second": per_second, "ms_p50": 1.0, "ms_p95": p95, "ms_p99": 3.0, "errors": {}}
-    sizes = ("idle_mb", "peak_mb", "after_mb", "disk_mb", "installed_mb", "start_seconds")
+    sizes = ("idle_mb", "peak_mb", "after_mb", "disk_mb", "installed_mb", "unpacked_mb", "start_seconds")
     more = {"results": 1.0, "fill_per_second": 1.0, "clients_cpu_percent": 1.0}
     return {"all": kind, "retain": kind, "recall": kind, **dict.fromkeys(sizes, size), **more}
 
