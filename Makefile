@@ -117,11 +117,11 @@ fuzz: $(READY) .venv-fuzz/.ready ## Send the server thousands of requests made f
 # What a user installs, in an environment of its own, so that its size is known.
 .venv-load/.ready: Makefile pyproject.toml
 	$(PYTHON) -m venv .venv-load
-	.venv-load/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir .venv-load/wheel .
-	.venv-load/bin/python -m pip install --quiet --disable-pip-version-check "$$(ls .venv-load/wheel/*.whl)[server]"
+	.venv-load/bin/python -m pip install --quiet --disable-pip-version-check '.[server]'
 	@touch $@
 
 load: $(READY) .venv-load/.ready $(HINDSIGHT)/.ready ## Put the server and Hindsight's under load; write docs/load.md (DATA=folder, SECONDS=n, CLIENTS=n)
+	@.venv-load/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall .
 	@$(BIN)/python -m benchmarks.load $(DATA) --seconds $(SECONDS) --clients $(CLIENTS) --write docs/load.md
 
 load-kills: $(READY) ## Kill the server in the middle of that load ten times (DATA=folder, CLIENTS=n)
