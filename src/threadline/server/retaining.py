@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -15,7 +15,7 @@ from threadline.errors import RequestError
 from threadline.redaction import redact
 from threadline.server import configs, metrics
 from threadline.server.house import Room
-from threadline.session.checks import check_id, clean_text
+from threadline.session.checks import check_id, clean_text, map_texts
 from threadline.turns import Json
 
 UpdateMode = Literal["replace", "append"]
@@ -113,8 +113,7 @@ def retain(room: Room, items: Sequence[Retaining], *, key: str | None = None) ->
         StorageError: the bank cannot be written.
     """
     config = room.config
-    redacts = room.tenant.house.settings.redact is not False
-    ready = [_item(item, config, redacts=redacts) for item in placed(items)]
+    ready = [_item(item, _config_of(item, config)) for item in screen(room, placed(items))]
     if not ready:
         return Retained((), 0, applied=True)
     documents = tuple(dict.fromkeys(item.source for item, _ in ready))
@@ -134,6 +133,18 @@ def retain(room: Room, items: Sequence[Retaining], *, key: str | None = None) ->
         metrics.RETAINED.inc(len(items))
         refreshing.after_write(room)
     return Retained(documents, sum(len(chunk) for item in stored for chunk in item.chunks), applied)
+
+
+def screen(room: Room, items: Sequence[Retaining]) -> list[Retaining]:
+    """The items as they may be written, also where they are only to be retained later: without secrets.
+
+    Raises:
+        RequestError: there is a secret in one, and the bank takes nothing with secrets.
+        InvalidTurnError: a text cannot be stored.
+    """
+    config = room.config
+    redacts = room.tenant.house.settings.redact is not False
+    return [_screened(item, _config_of(item, config), redacts=redacts) for item in items]
 
 
 def cut(text: str, config: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
@@ -168,8 +179,6 @@ def screened(text: str, what: str, config: Mapping[str, Any], *, redacts: bool) 
 
 
 def _placed(item: Retaining, shared: str | None) -> Retaining:
-    from dataclasses import replace
-
     if item.document is None and item.mode == "append":
         raise RequestError("update_mode='append' requires a document_id")
     document = item.document if item.document is not None else shared or str(uuid.uuid4())
@@ -179,19 +188,37 @@ def _placed(item: Retaining, shared: str | None) -> Retaining:
     return replace(item, document=document)
 
 
-def _item(item: Retaining, config: Mapping[str, Any], *, redacts: bool) -> tuple[Item, UpdateMode]:
+def _screened(item: Retaining, config: Mapping[str, Any], *, redacts: bool) -> Retaining:
+    """An item with everything that is written of it screened."""
+
+    def screen(what: str) -> Callable[[str], str]:
+        return lambda text: screened(text, what, config, redacts=redacts)
+
+    return replace(
+        item,
+        text=screen("content")(item.text),
+        context=item.context and screen("context")(item.context),
+        metadata={name: map_texts(value, screen("metadata")) for name, value in item.metadata.items()},
+        params={name: map_texts(value, screen("parameters")) for name, value in item.params.items()},
+    )
+
+
+def _config_of(item: Retaining, config: Mapping[str, Any]) -> Mapping[str, Any]:
     strategy = item.params.get("strategy")
-    config = configs.with_strategy(config, strategy if isinstance(strategy, str) else None)
+    return configs.with_strategy(config, strategy if isinstance(strategy, str) else None)
+
+
+def _item(item: Retaining, config: Mapping[str, Any]) -> tuple[Item, UpdateMode]:
     now = datetime.now(UTC)
     made = Item(
         source=item.document or "",
-        chunks=cut(screened(item.text, "content", config, redacts=redacts), config),
+        chunks=cut(item.text, config),
         occurred_at=item.occurred_at or now,
         stored_at=now,
         role=item.role,
         tags=tuple(dict.fromkeys(item.tags)),
         metadata=item.metadata,
-        context=item.context and screened(item.context, "context", config, redacts=redacts),
+        context=item.context,
         entities=item.entities,
         extra={**({"timeless": True} if item.timeless else {}), "params": dict(item.params)},
     )

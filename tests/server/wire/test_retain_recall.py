@@ -226,8 +226,12 @@ def test_take_secrets_out_before_they_are_written(tmp_path: Any) -> None:
     house = House(Settings(home=tmp_path), embedder=lambda: None)
     with TestClient(create_app(house)) as client:
         key = "ghp_" + "a1B2" * 9
-        _retain(client, {"content": f"The token of the shop is {key}."})
+        said = f"The token of the shop is {key}."
+        _retain(client, {"content": said, "context": said, "metadata": {"note": said}})
         [text] = _texts(client, "token of the shop")
+        house.workers.stop()  # what is accepted stays written
+        later = {"items": [{"content": f"{said} Again.", "metadata": {"note": said}}], "async": True}
+        assert client.post(MEMORIES, json=later).status_code == 200
     house.close()
     assert key not in text
     assert all(key.encode() not in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from threadline.server import operations
 from threadline.server.house import Room
 from threadline.server.mcp.tools import said, tool
-from threadline.server.retaining import placed
+from threadline.server.retaining import placed, screen
 from threadline.server.retaining import retain as store
 from threadline.server.wire import documents, memories
 from threadline.server.wire import recall as recalls
@@ -65,7 +65,8 @@ def retain(
     item = _item(content, context, timestamp, tags, metadata, document_id, strategy, update_mode)
     given = item.retaining(None)
     placed([given])  # what could never be stored is refused now
-    submitted = operations.submit(room, "batch_retain", {"items": [given.as_json()]})
+    [screened] = screen(room, [given])
+    submitted = operations.submit(room, "batch_retain", {"items": [screened.as_json()]})
     return {"status": "accepted", "message": "Memory storage initiated", "operation_id": submitted.id}
 
 

@@ -13,6 +13,8 @@ from pydantic import ValidationError
 from threadline.errors import RequestError, UnknownItemError
 from threadline.server import configuring, converting, files, operations
 from threadline.server.access import MakeRoom, ReadRoom, ReadTenant, TheCaller
+from threadline.server.house import Room
+from threadline.server.retaining import screen
 from threadline.server.wire.base import WireRoute, partly, same
 from threadline.server.wire.shapes.retain import MemoryItem
 from threadline.server.wire.shapes.transfer import FileRetainMetadata, FileRetainRequest, FileRetainResponse
@@ -50,7 +52,7 @@ def file_retain(
     size = sum(file.size or 0 for file in sent)
     if size > MOST_BYTES:
         raise RequestError(f"Total batch size ({size / (1 << 20):.1f}MB) exceeds maximum of {MOST_BYTES >> 20}MB")
-    items = [_item(each) for each in told]  # all of them can be used, or none is accepted
+    items = [_item(room, each) for each in told]  # all of them can be used, or none is accepted
     accepted = [
         operations.submit(
             room,
@@ -112,7 +114,7 @@ def _check_parser(named: str | Sequence[str] | None, where: str) -> None:
         raise RequestError(f"Parser(s) not available ({where}): {unknown}. Available: {list(converting.PARSERS)}")
 
 
-def _item(told: FileRetainMetadata) -> dict[str, Any]:
+def _item(room: Room, told: FileRetainMetadata) -> dict[str, Any]:
     """What is said of a file, as the item that it becomes."""
     try:
         item = MemoryItem(
@@ -126,4 +128,5 @@ def _item(told: FileRetainMetadata) -> dict[str, Any]:
         )
     except ValidationError as error:
         raise RequestError(f"Invalid request JSON: {configuring.problems(error)}") from error
-    return item.retaining(None).as_json()
+    [screened] = screen(room, [item.retaining(None)])
+    return screened.as_json()

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 
 from threadline.errors import RequestError
 from threadline.server.access import MakeRoom
-from threadline.server.retaining import placed, retain
+from threadline.server.retaining import placed, retain, screen
 from threadline.server.wire.base import json_response, same
 from threadline.server.wire.quick import MakingRoute
 from threadline.server.wire.shapes.retain import RetainRequest, RetainResponse, TokenUsage
@@ -29,8 +29,8 @@ def retain_memories(room: MakeRoom, request: RetainRequest) -> Response:
         raise RequestError("operation_id requires all retain items to resolve to a single strategy")
     from threadline.server import operations
 
-    # As they came: sent again they are the same, also those whose document is made for them.
-    payload = {"items": [item.as_json() for item in given]}
+    # Their documents as they came: sent again they are the same, also those whose document is made for them.
+    payload = {"items": [item.as_json() for item in screen(room, given)]}
     submitted = operations.submit(room, "batch_retain", payload, operation_id=request.operation_id)
     answer.operation_id = submitted.id
     return json_response(answer)
