@@ -21,7 +21,7 @@ from typing import Any
 
 from benchmarks.evaluation import tell
 from benchmarks.load.clients import Job
-from benchmarks.load.footprint import Watch, installed, resident
+from benchmarks.load.footprint import Watch, busy, installed, resident
 from benchmarks.load.material import Material
 from benchmarks.load.page import page, verdicts
 from benchmarks.load.servers import Ours, Server, Theirs
@@ -46,11 +46,12 @@ def measure(server: Server, job: Callable[[str], Job]) -> dict[str, Any]:
         tell(f"  {server.name}: load")
         with Watch(server.pids) as watch:
             came = _clients(job(server.url))
-        pause.wait(_SETTLE_SECONDS)
+        after = busy(server.pids())
         return {
             "start_seconds": sorted(starts)[len(starts) // 2],
             "idle_mb": idle,
             "peak_mb": watch.peak,
+            "busy_seconds": after,
             "after_mb": resident(server.pids()),
             "disk_mb": server.disk(),
             "unpacked_mb": server.unpacked(),

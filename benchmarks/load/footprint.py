@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +27,34 @@ def _proportional(pid: int) -> int:
     except (FileNotFoundError, ProcessLookupError):
         return 0  # it ended
     return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+
+
+def busy(pids: Sequence[int], most: float = 300.0) -> float:
+    """How many seconds processes go on working, together more than a tenth of a core, until they take a rest.
+
+    Args:
+        most: how long to look.
+    """
+    pause = threading.Event()
+    began = time.monotonic()
+    before = _worked(pids)
+    while (now := time.monotonic()) - began < most:
+        pause.wait(1.0)
+        worked = _worked(pids)
+        if worked - before < 0.1:
+            return round(now - began, 1)
+        before = worked
+    return most
+
+
+def _worked(pids: Sequence[int]) -> float:
+    """The processor time of processes, in seconds."""
+    ticks = 0
+    for pid in pids:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it ended
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 class Watch:

@@ -16,10 +16,9 @@ _HEAD = """# Under load
 `make load` puts Threadline's server and Hindsight's under the same load, one after the other, and writes this page.
 
 {clients} clients in a process of their own, {seconds:g} seconds, {banks} banks. Each client sends its next request once
-the last is answered: with even odds it retains one message (the answer comes once the message can be recalled), or
-recalls by a question; all defaults. Each bank has {fill} messages when the time begins. What they say and ask is from
-{source}. Both servers run without a language model and with the same embedder, {embedder}. Neither had been under load
-before.
+the last is answered: with even odds it retains one message, or recalls by a question; all defaults. Each bank has
+{fill} messages when the time begins. What they say and ask is from {source}. Both servers run without a language model
+and with the same embedder, {embedder}.
 
 Taken on {date}: {machine}, which the clients share with the server.
 
@@ -30,6 +29,9 @@ Taken on {date}: {machine}, which the clients share with the server.
 _NOTES = """
 - Times are from the request to the last byte of the answer, the quantiles over all that were answered. A request that
   is answered after the time is over counts for the quantiles and not for the throughput.
+- A retain is answered by both once the message is stored and can be recalled. With more than three requests at once,
+  Threadline finds it by its words from then on, and embeds it in the background, to be found by its meaning too.
+  "At work after the load" is how long either server goes on working when the clients are done.
 - Memory is that of all processes of the server together, PostgreSQL's included, looked at every half second; a page
   that several share counts once. MB are of 2^20 bytes for memory and 10^6 on disk.
 - Start is the median of three, on data that is there; Hindsight's PostgreSQL ran already. {idle}
@@ -67,6 +69,7 @@ _LINES = (
     Line("memories a recall returned", ("results",), "{:,.1f}"),
     Line("errors", ("all", "errors")),
     Line("messages a second while filling", ("fill_per_second",), "{:,.0f}"),
+    Line("at work after the load, s", ("busy_seconds",), "{:,.0f}"),
     Line("start to healthy, s", ("start_seconds",), "{:.2f}"),
     Line("memory, idle, MB", ("idle_mb",)),
     Line("memory, peak, MB", ("peak_mb",)),

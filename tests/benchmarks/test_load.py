@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 from benchmarks.load.clients import Job, Seen, work
-from benchmarks.load.footprint import Watch, resident
+from benchmarks.load.footprint import Watch, busy, resident
 from benchmarks.load.kills import Sent, _judge
 from benchmarks.load.material import Material
 from benchmarks.load.page import page, verdicts
@@ -23,7 +24,16 @@ MATERIAL = Material("test", ("The cat sleeps on the sofa.", "We fly to Lisbon in
 
 def figures(per_second: float, p95: float, size: float) -> dict[str, Any]:
     kind = {"per_second": per_second, "ms_p50": 1.0, "ms_p95": p95, "ms_p99": 3.0, "errors": {}}
-    sizes = ("idle_mb", "peak_mb", "after_mb", "disk_mb", "installed_mb", "unpacked_mb", "start_seconds")
+    sizes = (
+        "idle_mb",
+        "peak_mb",
+        "after_mb",
+        "disk_mb",
+        "installed_mb",
+        "unpacked_mb",
+        "start_seconds",
+        "busy_seconds",
+    )
     more = {"results": 1.0, "fill_per_second": 1.0, "clients_cpu_percent": 1.0}
     return {"all": kind, "retain": kind, "recall": kind, **dict.fromkeys(sizes, size), **more}
 
@@ -59,6 +69,14 @@ def test_a_process_has_a_size() -> None:
         pass
     assert watch.peak > 5
     assert resident([]) == 0
+
+
+def test_a_process_at_rest_is_not_busy() -> None:
+    with subprocess.Popen(["sleep", "30"]) as rests, subprocess.Popen([sys.executable, "-c", "while True: 1"]) as works:
+        assert busy([rests.pid]) < 1.0
+        assert busy([rests.pid, works.pid], most=1.5) == 1.5
+        rests.kill()
+        works.kill()
 
 
 @pytest.mark.parametrize(("answered", "listed", "wrong"), [(True, 0, 2), (True, 1, 0), (True, 2, 2), (False, 0, 0)])
