@@ -92,6 +92,9 @@ class House:
             ClosedError: the server is stopping.
             InvalidIdError: the name cannot be used.
         """
+        known = self._tenants.get(name)  # each request asks: it waits for nobody, unless the tenant is not open yet
+        if known is not None:
+            return known
         with self._lock:
             if self._closed:
                 raise ClosedError("The server is stopping; try again once it is back.")
