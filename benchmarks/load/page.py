@@ -70,6 +70,7 @@ _LINES = (
     Line("errors", ("all", "errors")),
     Line("messages a second while filling", ("fill_per_second",), "{:,.0f}"),
     Line("at work after the load, s", ("busy_seconds",), "{:,.0f}"),
+    Line("requests a second, that work counted", ("all", "with_the_rest"), "{:,.1f}"),
     Line("start to healthy, s", ("start_seconds",), "{:.2f}"),
     Line("memory, idle, MB", ("idle_mb",)),
     Line("memory, peak, MB", ("peak_mb",)),
@@ -101,12 +102,20 @@ def page(
         machine=machine(),
         version="1.1.0",
     )
+    ours, theirs = (_with_the_rest(figures, arguments.seconds) for figures in (ours, theirs))
     rows = [
         f"| {line.name} | {_written(line, ours)} | {_written(line, theirs)} "
         f"| {goals[line.path].told(ours, theirs) if line.path in goals else ''} |"
         for line in _LINES
     ]
     return head + "\n".join(rows) + "\n" + _NOTES.format(idle=_IDLE, fill=arguments.fill).rstrip()
+
+
+def _with_the_rest(figures: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+    """The figures with the throughput as it is when the time counts that a server goes on working after the load."""
+    every = figures["all"]
+    rest = every["per_second"] * seconds / (seconds + figures["busy_seconds"])
+    return {**figures, "all": {**every, "with_the_rest": rest}}
 
 
 @dataclass(frozen=True, slots=True)

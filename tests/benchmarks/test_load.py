@@ -52,6 +52,7 @@ def test_the_page_and_the_goals() -> None:
     assert not any(verdicts(bad, good).values())
     text = page(good, bad, arguments, MATERIAL, datetime(2026, 1, 1, tzinfo=UTC))
     assert "| requests a second | 100.0 | 10.0 | 10.0 times; goal: 10 times, met |" in text
+    assert "| requests a second, that work counted | 99.4 | 9.7 |  |" in text  # 180 of 181 seconds, and of 185
     assert "**not met**" in page(bad, good, arguments, MATERIAL, datetime(2026, 1, 1, tzinfo=UTC))
 
 
