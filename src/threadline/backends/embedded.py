@@ -98,6 +98,18 @@ class EmbeddedBackend:
         with self._lock:
             return [bank for bank, _ in self._banks.values()]
 
+    def beyond(self, most: int) -> list[str]:
+        """The banks that are open beyond so many, those that were not used for longest."""
+        with self._lock:
+            return list(self._banks)[: max(0, len(self._banks) - most)]
+
+    def release(self, name: str) -> None:
+        """Close a bank that nobody uses just now; it is opened again when it is next used."""
+        with self._lock:
+            bank, _ = self._banks.pop(name, (None, None))
+        if bank is not None:
+            bank.close()
+
     def retain(self, batch: Batch) -> None:
         """Store the batch and make it recallable; a key already applied changes nothing.
 
@@ -204,6 +216,7 @@ class EmbeddedBackend:
         with self._lock:
             bank, identity = self._banks.get(name, (None, None))
             if bank and identity == _identity(folder):
+                self._banks[name] = self._banks.pop(name)  # the last used is the last
                 return bank
             if bank:  # the folder was deleted, or replaced by a copy: what is written must go to the new one
                 bank.close()

@@ -37,6 +37,10 @@ DEFAULT = "default"
 #: So many banks of a tenant have their journal, and the thread that delivers it, open at once.
 _MEMORIES = 32
 
+#: So many banks of a tenant are open at once, and some more: each has a dozen files open, and its vectors in memory.
+BANKS = 240
+_SPARE = 16
+
 
 class House:
     """The tenants of one server process.
@@ -259,6 +263,17 @@ class Tenant:
             return Scope()
         return journal.bank_scope(journal.bank(room.id))[0]
 
+    def spare(self) -> None:
+        """Close the banks that were not used for longest, once there are too many, but for those in use."""
+        if not self.backend.beyond(BANKS + _SPARE):
+            return
+        for name in self.backend.beyond(BANKS):
+            with self._lock:
+                delivers = name in self._memories
+            if not delivers and not self.leases.used(name):
+                with contextlib.suppress(StorageBusyError), self.leases.exclusive(name, 0.0):
+                    self.backend.release(name)
+
     def _remove_row(self, room: Room) -> None:
         """Delete what the server's tables have of a bank, and its files with it."""
         from threadline.server import files
@@ -357,6 +372,7 @@ class Room(Leased):
             if banks.find_by_uid(self.database, self.uid) is None:
                 raise UnknownBankError(f"Bank '{self.id}' not found")
             yield
+        self.tenant.spare()
 
     @property
     def database(self) -> Database:

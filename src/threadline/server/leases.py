@@ -80,6 +80,11 @@ class Leases:
                 _count_down(own, bank)
                 self._end(bank)
 
+    def used(self, bank: str) -> bool:
+        """Whether somebody uses a bank at this moment, this thread included."""
+        with self._changed:
+            return bank in self._users
+
     def _held(self) -> dict[str, int]:
         held: dict[str, int] | None = getattr(self._own, "held", None)
         if held is None:
