@@ -12,7 +12,7 @@ from tests.engine.reflect.build import check_honest, said
 from threadline.backends.embedded import EmbeddedBackend
 from threadline.demo.life import live, open_memory
 from threadline.demo.story import load
-from threadline.documents import Query, Recalled, Reflection
+from threadline.documents import Query, Reason, Recalled, Reflection
 from threadline.engine.models.wordpiece import count_tokens
 from threadline.engine.reflect.base import Reflector
 from threadline.engine.reflect.extract import NO_ROOM, NOTHING, Extractive
@@ -61,6 +61,13 @@ def test_say_that_nothing_bears_on_the_question() -> None:
     for memories in ([], [said("My hamster sleeps.", alike=0.2)]):
         assert answer("What is the capital of Mongolia?", *memories).text == NOTHING
     assert answer("", said("anything")).text == NOTHING
+
+
+@pytest.mark.parametrize("question", ["\u00e3", "\u00e3\U000ba603", "\U0001f34e", "?!"])
+def test_answer_a_question_without_a_word_by_what_is_near_in_meaning(question: str) -> None:
+    near = replace(said("Ann likes apples.", 1, by="Ann"), why=(Reason("meaning", 1, 0.99),))
+    assert "Ann likes apples." in answer(question, near).text
+    assert answer(question, said("Ann likes apples.", 1, by="Ann")).text == NOTHING
 
 
 def test_put_the_group_with_the_best_first() -> None:

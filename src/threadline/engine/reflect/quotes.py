@@ -109,7 +109,7 @@ def quote(question: Question, memory: Recalled, place: int, alike: float) -> Quo
     if all(_repeats(question, part) for part in parts) or (covered < max(1, enough) and near < alike):
         return None
     chosen = _chosen([_worth(part, len(some)) for part, some in zip(parts, held, strict=True)])
-    share = covered / len(question.matter)
+    share = covered / len(question.matter) if question.matter else 0.0  # of signs alone, it can only be near in meaning
     if share < 1 and all(_asks(parts[place]) for place in chosen):
         return None  # something like it was asked, and nothing said
     relevance = (_BASE + (1 - _BASE) * share) / (1 + place / _HALF)
