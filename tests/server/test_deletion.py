@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import threading
 
+import pytest
 from starlette.testclient import TestClient
+
+from threadline.server import leases
 
 BANK = "/v1/default/banks/shared"
 
@@ -14,10 +17,12 @@ def _hammer(client: TestClient, stop: threading.Event, statuses: list[int]) -> N
         retained = client.post(f"{BANK}/memories", json={"items": [{"content": "an apple", "document_id": "d"}]})
         recalled = client.post(f"{BANK}/memories/recall", json={"query": "apple"})
         listed = client.get(f"{BANK}/memories/list")
-        statuses += [retained.status_code, recalled.status_code, listed.status_code]
+        cleared = client.delete(f"{BANK}/memories")
+        statuses += [each.status_code for each in (retained, recalled, listed, cleared)]
 
 
-def test_delete_a_bank_that_is_in_use(client: TestClient) -> None:
+def test_delete_a_bank_that_is_in_use(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leases, "_MOMENT", 30.0)  # on a slow machine a deletion may take longer than a request waits
     stop = threading.Event()
     statuses: list[int] = []
     threads = [threading.Thread(target=_hammer, args=(client, stop, statuses)) for _ in range(3)]

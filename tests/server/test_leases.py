@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from threadline.errors import StorageBusyError
+from threadline.server import leases as leases_module
 from threadline.server.leases import Leases
 
 
@@ -75,6 +76,31 @@ def test_delete_what_one_deletes_already() -> None:
         pass
 
 
+def test_let_two_users_delete_it_one_behind_the_other() -> None:
+    leases = Leases()
+    both = threading.Barrier(2)
+    inside: list[str] = []
+
+    def use_and_delete(name: str) -> None:
+        with leases.shared("bank"):
+            both.wait(20)
+            with leases.exclusive("bank", 20.0):
+                assert inside == []
+                inside.append(name)
+                inside.remove(name)
+            with leases.shared("bank"):
+                done.append(name)
+
+    done: list[str] = []
+    threads = [threading.Thread(target=use_and_delete, args=(name,)) for name in ("a", "b")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert sorted(done) == ["a", "b"]
+    assert not leases._users
+
+
 def test_say_that_it_is_in_use() -> None:
     leases = Leases()
     inside, done = threading.Event(), threading.Event()
@@ -92,4 +118,25 @@ def test_say_that_it_is_in_use() -> None:
     done.set()
     thread.join(20)
     with leases.exclusive("bank", 0.0):
+        pass
+
+
+def test_wait_a_moment_only_for_one_who_deletes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leases_module, "_MOMENT", 0.01)
+    leases = Leases()
+    inside, done = threading.Event(), threading.Event()
+
+    def delete() -> None:
+        with leases.exclusive("bank"):
+            inside.set()
+            assert done.wait(20)
+
+    thread = threading.Thread(target=delete)
+    thread.start()
+    assert inside.wait(20)
+    with pytest.raises(StorageBusyError, match="being deleted"), leases.shared("bank"):
+        pass
+    done.set()
+    thread.join(20)
+    with leases.shared("bank"):
         pass

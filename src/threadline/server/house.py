@@ -215,6 +215,8 @@ class Tenant:
         except UnknownBankError:
             return 0
         with self.leases.exclusive(room.id):
+            if self.room_of(room.uid) is None:  # another one was faster
+                return 0
             memories = self.backend.figures(room.id).memories
             if (self.home / "journal.db").exists():
                 self.forget(room)
@@ -228,22 +230,40 @@ class Tenant:
 
         Args:
             seconds: how long to wait for what is being delivered to it.
+
+        Raises:
+            UnknownBankError: another one was faster.
         """
         with self.leases.exclusive(room.id):
+            self.check_there(room)
             self._remove_row(room)
             return self._empty(room, seconds)
 
     def clear(self, room: Room) -> None:
-        """Delete everything that a bank has, its sessions too; the bank itself stays, with what is set for it."""
+        """Delete everything that a bank has, its sessions too; the bank itself stays, with what is set for it.
+
+        Raises:
+            UnknownBankError: it was deleted meanwhile.
+        """
         from threadline.server import files, operations
 
         with self.leases.exclusive(room.id):
+            self.check_there(room)
             files.drop(room)
             operations.forget_document(room, None)
             if (self.home / "journal.db").exists():
                 self._empty(room, seconds=30.0)
             else:
                 self.backend.forget_bank(room.id)
+
+    def check_there(self, room: Room) -> None:
+        """See that a bank was not deleted meanwhile.
+
+        Raises:
+            UnknownBankError: it was.
+        """
+        if self.room_of(room.uid) is None:
+            raise UnknownBankError(f"Bank '{room.id}' not found")
 
     def _empty(self, room: Room, seconds: float) -> Proof:
         with self._lock:
@@ -369,8 +389,7 @@ class Room(Leased):
             UnknownBankError: it was deleted meanwhile.
         """
         with self.tenant.leases.shared(self.id):
-            if banks.find_by_uid(self.database, self.uid) is None:
-                raise UnknownBankError(f"Bank '{self.id}' not found")
+            self.tenant.check_there(self)
             yield
         self.tenant.spare()
 
