@@ -133,7 +133,7 @@ def main(arguments: argparse.Namespace) -> None:
         answers = [count(report) for report in reports]
         alive = bool(server.pids())
         for line in server.log.read_text("utf-8", "replace").splitlines():
-            if "Traceback" in line:
+            if "Traceback" in line or '"error":' in line:
                 tell(line)
     cases = sum(sum(one.values()) for one in answers)
     figures = {"seed": seed, "operations": number, "cases": cases, "answers": answers, "failed": failed != [0, 0]}
